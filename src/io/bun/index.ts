@@ -1,0 +1,3 @@
+export { BunClock } from "./bun-clock.ts";
+export { BunDisk, parentDirectory } from "./bun-disk.ts";
+export { BunRandom } from "./bun-random.ts";
