@@ -1,0 +1,12 @@
+export * from "./calls.ts";
+export { errorOfMessage } from "./error-lookup.ts";
+export * from "./errors.ts";
+export * from "./generated/messages.ts";
+export { METHODS } from "./generated/methods.ts";
+export type { FieldRow } from "./generated/tables.ts";
+export { ENUM_VALUES, MESSAGE_FIELDS } from "./generated/tables.ts";
+export { ROUTES } from "./json/routes.ts";
+export type { MethodRow } from "./method.ts";
+export { ProtoError, ProtoReader } from "./protobuf/reader.ts";
+export { ProtoWriter } from "./protobuf/writer.ts";
+export type * from "./services.ts";
