@@ -34,7 +34,7 @@ function oracleType(name: string): protobuf.Type {
 }
 
 const safeInteger = fc.oneof(fc.nat(200), fc.maxSafeInteger(), fc.constant(-1));
-function valueOf(type: string, depth: number): fc.Arbitrary<unknown> {
+function fieldValue(type: string, depth: number): fc.Arbitrary<unknown> {
   if (type.startsWith("message:")) return messageOf(type.slice(8), depth + 1);
   if (type.startsWith("enum:")) {
     return fc.constantFrom(...Object.values(ENUM_VALUES[type.slice(5)]!));
@@ -64,7 +64,7 @@ function messageOf(name: string, depth = 0): fc.Arbitrary<Record<string, unknown
   const shape: Record<string, fc.Arbitrary<unknown>> = {};
   for (const field of MESSAGE_FIELDS[name]!) {
     if (depth > 3 && field.type.startsWith("message:")) continue;
-    const value = valueOf(field.type, depth);
+    const value = fieldValue(field.type, depth);
     shape[field.name] = field.repeated ? fc.array(value, { maxLength: 3 }) : value;
     if (field.oneof) groups.set(field.oneof, [...(groups.get(field.oneof) ?? []), field.name]);
   }
