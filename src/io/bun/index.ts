@@ -1,3 +1,4 @@
 export { BunClock } from "./bun-clock.ts";
+export { newBunDigest } from "./bun-digest.ts";
 export { BunDisk, parentDirectory } from "./bun-disk.ts";
 export { BunRandom } from "./bun-random.ts";

@@ -1,0 +1,4 @@
+export { type Alarm, Alarms } from "./alarms.ts";
+export { clusterIdOf, memberIdOf } from "./ids.ts";
+export { decodeMember, encodeMember, hexId, type Member } from "./member.ts";
+export { Membership } from "./membership.ts";

@@ -1,0 +1,236 @@
+/**
+ * Leases: granted, revoked and checkpointed by the state machine, attached to keys by what it wrote, renewed
+ * and expired by the leader's clock alone. Time is handed in; a follower keeps no expiry times at all.
+ *
+ * A time to live is a lower bound: a lease is never reported as expired early, and a new leader starts every
+ * lease anew with its full time (or the checkpointed rest) plus an extension (etcd's promote).
+ */
+
+import { decodeLease, encodeLease, ProtoWriter } from "../api/index.ts";
+import { assert } from "../base/assert.ts";
+import type { Database } from "../database/index.ts";
+import { ExpiryQueue } from "./expiry-queue.ts";
+import type { Lease } from "./lease.ts";
+
+export const LEASE_TTL_SECONDS_MAX = 9_000_000_000;
+
+export type GrantProblem = "exists" | "ttl-too-large";
+
+const QUEUE_SLACK = 1024;
+
+export class Lessor {
+  readonly #database: Database;
+  readonly #leases = new Map<bigint, Lease>();
+  readonly #leaseOfKey = new Map<string, Lease>();
+  readonly #queue = new ExpiryQueue();
+  /** The least time to live that is ever granted, in seconds. */
+  readonly #ttlSecondsMin: number;
+  #primary = false;
+
+  constructor(database: Database, options: { ttlSecondsMin: number }) {
+    this.#database = database;
+    this.#ttlSecondsMin = options.ttlSecondsMin;
+    this.reload();
+  }
+
+  /** Reads all leases from the database; keys are attached afterwards by whoever loads the store. */
+  reload(): void {
+    this.#leases.clear();
+    this.#leaseOfKey.clear();
+    this.#queue.clear();
+    this.#primary = false;
+    this.#database.forEach("lease", (_key, value) => {
+      const stored = decodeLease(value);
+      this.#leases.set(stored.ID, {
+        id: stored.ID,
+        ttlSeconds: Math.max(stored.TTL, this.#ttlSecondsMin),
+        remainingTtlSeconds: stored.RemainingTTL,
+        expiryMs: Infinity,
+        keys: new Set(),
+      });
+    });
+  }
+
+  isPrimary(): boolean {
+    return this.#primary;
+  }
+
+  count(): number {
+    return this.#leases.size;
+  }
+
+  get(id: bigint): Lease | undefined {
+    return this.#leases.get(id);
+  }
+
+  has(id: bigint): boolean {
+    return this.#leases.has(id);
+  }
+
+  grant(id: bigint, ttlSeconds: number, nowMs: number): Lease | GrantProblem {
+    if (ttlSeconds > LEASE_TTL_SECONDS_MAX) return "ttl-too-large";
+    if (this.#leases.has(id)) return "exists";
+    const lease: Lease = {
+      id,
+      ttlSeconds: Math.max(ttlSeconds, this.#ttlSecondsMin),
+      remainingTtlSeconds: 0,
+      expiryMs: Infinity,
+      keys: new Set(),
+    };
+    this.#leases.set(id, lease);
+    this.#persist(lease);
+    if (this.#primary) this.#restart(lease, nowMs, 0);
+    return lease;
+  }
+
+  /** Forgets a lease and its attachments. The caller deletes the keys, in the order of `sortedKeys`. */
+  revoke(id: bigint): void {
+    const lease = this.#leases.get(id);
+    assert(lease !== undefined, `revoking an unknown lease ${id}`);
+    for (const key of lease.keys) this.#leaseOfKey.delete(key);
+    this.#leases.delete(id);
+    this.#database.delete("lease", leaseKey(id));
+  }
+
+  /** The keys of a lease in byte order (latin1 text sorts as its bytes do). */
+  sortedKeys(id: bigint): Uint8Array[] {
+    const keys = [...(this.#leases.get(id)?.keys ?? [])].sort(compareText);
+    return keys.map((key) => new Uint8Array(Buffer.from(key, "latin1")));
+  }
+
+  /** Binds a key to a lease (0n: to none), whatever it was bound to before. */
+  attach(key: Uint8Array, id: bigint): void {
+    if (id === 0n && this.#leaseOfKey.size === 0) return;
+    const text = latin1(key);
+    const before = this.#leaseOfKey.get(text);
+    if (before !== undefined) {
+      if (before.id === id) return;
+      before.keys.delete(text);
+      this.#leaseOfKey.delete(text);
+    }
+    if (id === 0n) return;
+    const lease = this.#leases.get(id);
+    assert(lease !== undefined, `attaching a key to an unknown lease ${id}`);
+    lease.keys.add(text);
+    this.#leaseOfKey.set(text, lease);
+  }
+
+  detach(key: Uint8Array): void {
+    this.attach(key, 0n);
+  }
+
+  leaseOfKey(key: Uint8Array): bigint {
+    if (this.#leaseOfKey.size === 0) return 0n;
+    return this.#leaseOfKey.get(latin1(key))?.id ?? 0n;
+  }
+
+  /** This member leads from now on: every lease runs anew, extended by the time a leader may have been missing. */
+  promote(nowMs: number, extendMs: number): void {
+    this.#primary = true;
+    this.#queue.clear();
+    for (const lease of this.#leases.values()) this.#restart(lease, nowMs, extendMs);
+  }
+
+  demote(): void {
+    this.#primary = false;
+    this.#queue.clear();
+    for (const lease of this.#leases.values()) lease.expiryMs = Infinity;
+  }
+
+  /** Gives a lease its full time again; seconds granted, or undefined when it is unknown or already expired. */
+  renew(id: bigint, nowMs: number): number | undefined {
+    assert(this.#primary, "only the leader renews leases");
+    const lease = this.#leases.get(id);
+    if (lease === undefined || lease.expiryMs <= nowMs) return undefined;
+    lease.remainingTtlSeconds = 0;
+    this.#restart(lease, nowMs, 0);
+    return lease.ttlSeconds;
+  }
+
+  /** Whole seconds left, rounded down as etcd does; the full time where no clock runs. */
+  remainingSeconds(lease: Lease, nowMs: number): number {
+    if (lease.expiryMs === Infinity) return lease.ttlSeconds;
+    return Math.floor((lease.expiryMs - nowMs) / 1000);
+  }
+
+  /** All leases, the one that expires first in front. */
+  byExpiry(): Lease[] {
+    return [...this.#leases.values()].sort((a, b) =>
+      a.expiryMs === b.expiryMs ? 0 : a.expiryMs < b.expiryMs ? -1 : 1,
+    );
+  }
+
+  /**
+   * Ids whose time is up, at most `countMax`. They are due again after `retryMs`, in case that the revocation
+   * is lost on its way.
+   */
+  takeExpired(nowMs: number, countMax: number, retryMs: number): bigint[] {
+    const due: bigint[] = [];
+    while (due.length < countMax && this.#queue.nextTimeMs() <= nowMs) {
+      const lease = this.#leases.get(this.#queue.pop());
+      if (lease === undefined) continue;
+      if (lease.expiryMs > nowMs) continue; // renewed meanwhile; the later entry stands
+      due.push(lease.id);
+      this.#queue.push(nowMs + retryMs, lease.id);
+    }
+    return due;
+  }
+
+  nextExpiryMs(): number {
+    return this.#queue.nextTimeMs();
+  }
+
+  /** Leases with more than `minimumSeconds` left: (id, seconds left) to be replicated as a checkpoint. */
+  remainders(nowMs: number, minimumSeconds: number, countMax: number): [bigint, number][] {
+    const out: [bigint, number][] = [];
+    for (const lease of this.#leases.values()) {
+      if (out.length >= countMax) break;
+      const left = this.remainingSeconds(lease, nowMs);
+      if (lease.expiryMs !== Infinity && left > minimumSeconds) out.push([lease.id, left]);
+    }
+    return out;
+  }
+
+  checkpoint(id: bigint, remainingTtlSeconds: number): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return;
+    lease.remainingTtlSeconds = remainingTtlSeconds;
+    this.#persist(lease);
+  }
+
+  #restart(lease: Lease, nowMs: number, extendMs: number): void {
+    const seconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
+    lease.expiryMs = nowMs + seconds * 1000 + extendMs;
+    if (this.#queue.size > 2 * this.#leases.size + QUEUE_SLACK) this.#rebuildQueue();
+    else this.#queue.push(lease.expiryMs, lease.id);
+  }
+
+  #rebuildQueue(): void {
+    this.#queue.clear();
+    for (const lease of this.#leases.values()) this.#queue.push(lease.expiryMs, lease.id);
+  }
+
+  #persist(lease: Lease): void {
+    const writer = new ProtoWriter(32);
+    encodeLease(writer, {
+      ID: lease.id,
+      TTL: lease.ttlSeconds,
+      RemainingTTL: lease.remainingTtlSeconds,
+    });
+    this.#database.put("lease", leaseKey(lease.id), writer.finish());
+  }
+}
+
+function leaseKey(id: bigint): Uint8Array {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, id));
+  return key;
+}
+
+function latin1(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice();
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
