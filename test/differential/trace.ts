@@ -1,0 +1,102 @@
+// What one side of a case saw, as a list of steps, and how it is made comparable: ids, terms, raft
+// indexes, times, sizes and versions are replaced by names; revisions become distances from the
+// revision at the start of the case, so that one difference does not spoil every case after it.
+
+import type { Json, JsonObject } from "./plain.ts";
+
+export interface Step {
+  /** Short name of the call: `KV/Range`, `POST /v3/kv/range`, `watch`. */
+  readonly call: string;
+  readonly request: Json;
+  readonly answer: Json;
+}
+
+export interface Identity {
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly endpoint: string;
+  readonly peerEndpoint: string;
+}
+
+/** Fields that hold a revision wherever they occur. */
+const revisionFields = new Set([
+  "revision",
+  "create_revision",
+  "mod_revision",
+  "compact_revision",
+  "hash_revision",
+]);
+/** Fields whose value depends on time, place or implementation: only presence and sign are compared. */
+const opaqueFields = new Set([
+  "raft_term",
+  "raftTerm",
+  "raftIndex",
+  "raftAppliedIndex",
+  "dbSize",
+  "dbSizeInUse",
+  "remaining_bytes",
+]);
+const leaseFields = new Set(["lease", "ID"]);
+
+export class Normaliser {
+  readonly #identity: Identity;
+  readonly #baseRevision: number;
+  /** Lease ids the server chose, in the order they were seen. */
+  readonly #chosenLeases: string[];
+
+  constructor(identity: Identity, baseRevision: number, chosenLeases: string[]) {
+    this.#identity = identity;
+    this.#baseRevision = baseRevision;
+    this.#chosenLeases = chosenLeases;
+  }
+
+  step(step: Step): Step {
+    return {
+      call: step.call,
+      request: this.value(step.request, ""),
+      answer: this.value(step.answer, ""),
+    };
+  }
+
+  value(value: Json, field: string): Json {
+    if (Array.isArray(value)) return value.map((item) => this.value(item, field));
+    if (value !== null && typeof value === "object") {
+      const result: JsonObject = {};
+      for (const [name, item] of Object.entries(value)) result[name] = this.value(item, name);
+      return result;
+    }
+    if (typeof value === "string") return this.#text(value, field);
+    if (typeof value === "number" && revisionFields.has(field)) return this.#revision(value);
+    return value;
+  }
+
+  #text(text: string, field: string): string {
+    if (opaqueFields.has(field)) return signOf(text);
+    if (revisionFields.has(field) && /^-?\d+$/.test(text)) return this.#revision(Number(text));
+    if (leaseFields.has(field)) {
+      const index = this.#chosenLeases.indexOf(text);
+      if (index >= 0) return `<lease ${index}>`;
+    }
+    return this.#names(text);
+  }
+
+  #revision(revision: number): string {
+    if (revision <= 0) return String(revision);
+    const distance = revision - this.#baseRevision;
+    return distance < 0 ? `base${distance}` : `base+${distance}`;
+  }
+
+  #names(text: string): string {
+    const { clusterId, memberId, endpoint, peerEndpoint } = this.#identity;
+    return text
+      .replaceAll(clusterId, "<cluster>")
+      .replaceAll(memberId, "<member>")
+      .replaceAll(endpoint, "<endpoint>")
+      .replaceAll(peerEndpoint, "<peer>");
+  }
+}
+
+function signOf(text: string): string {
+  if (!/^-?\d+$/.test(text)) return `<not a number: ${text}>`;
+  return text === "0" ? "0" : text.startsWith("-") ? "<negative>" : "<positive>";
+}
