@@ -1,0 +1,163 @@
+/**
+ * Rebuilds raft's state from records in the order they were written. An entry replaces whatever stood at its
+ * index and after it (raft: a conflicting suffix is overwritten). Used by recovery and by the read-only check.
+ */
+import {
+  type EntryPayload,
+  type RecordView,
+  readArrayPayload,
+  readEntryPayload,
+} from "./batch-body.ts";
+import {
+  FORMAT_VERSION,
+  KIND_ENTRY,
+  KIND_HARD_STATE,
+  KIND_METADATA,
+  KIND_SEGMENT_START,
+  KIND_SNAPSHOT_MARK,
+} from "./format.ts";
+import {
+  EMPTY_HARD_STATE,
+  type HardState,
+  type SnapshotMark,
+  type WalEntry,
+  type WalMetadata,
+} from "./types.ts";
+
+export class Replay {
+  readonly fromSnapshotIndex: number;
+  metadata: WalMetadata | null = null;
+  hardState: HardState = EMPTY_HARD_STATE;
+  /** Entries fromSnapshotIndex + 1, + 2, ... */
+  readonly entries: WalEntry[] = [];
+  readonly snapshotMarks: SnapshotMark[] = [];
+  lastIndex = 0;
+  lastTerm = 0;
+  /** Size to which the newest segment was preallocated. */
+  segmentBytes = 0;
+  /** Term of the entry at fromSnapshotIndex, -1 while unknown. */
+  #snapshotTerm = -1;
+  /** A received snapshot newer than fromSnapshotIndex, which the entries continue from. */
+  #continuesFrom = 0;
+  #started = false;
+  readonly #payload: EntryPayload = { kind: 0, dataStart: 0 };
+
+  constructor(fromSnapshotIndex: number) {
+    this.fromSnapshotIndex = fromSnapshotIndex;
+  }
+
+  readonly sink = (bytes: Uint8Array, record: RecordView): string | null => {
+    switch (record.kind) {
+      case KIND_ENTRY:
+        return this.#entry(bytes, record);
+      case KIND_HARD_STATE:
+        return this.#hardState(bytes, record);
+      case KIND_SNAPSHOT_MARK:
+        return this.#snapshotMark(record);
+      case KIND_SEGMENT_START:
+        return this.#segmentStart(bytes, record);
+      case KIND_METADATA:
+        return this.#metadata(bytes, record);
+      default:
+        return `a record of unknown kind ${record.kind}`;
+    }
+  };
+
+  /** What is wrong with the whole, after the last record; null if nothing. */
+  problem(): string | null {
+    if (this.metadata === null) return "no metadata record";
+    if (this.#continuesFrom > this.fromSnapshotIndex) {
+      return (
+        `the log continues from the snapshot at index ${this.#continuesFrom}, ` +
+        `but was opened from index ${this.fromSnapshotIndex}`
+      );
+    }
+    const last = Math.max(this.lastIndex, this.fromSnapshotIndex);
+    if (this.hardState.commit > last) {
+      return `index ${this.hardState.commit} was committed, but the last entry is ${last}: synced entries are gone`;
+    }
+    return null;
+  }
+
+  #entry(bytes: Uint8Array, record: RecordView): string | null {
+    const { index, term } = record;
+    if (!readEntryPayload(bytes, record, this.#payload)) return `entry ${index} does not decode`;
+    if (index === 0 || index > this.lastIndex + 1) {
+      return `entry ${index} follows entry ${this.lastIndex}`;
+    }
+    this.lastIndex = index;
+    this.lastTerm = term;
+    const position = index - this.fromSnapshotIndex - 1;
+    if (position < 0) {
+      this.entries.length = 0;
+      this.#snapshotTerm = position === -1 ? term : -1;
+      return null;
+    }
+    if (position > this.entries.length) {
+      return `entries ${this.fromSnapshotIndex + 1 + this.entries.length} to ${index - 1} are missing`;
+    }
+    this.entries.length = position;
+    const { kind, dataStart } = this.#payload;
+    this.entries.push({ term, index, kind, data: bytes.subarray(dataStart, record.payloadEnd) });
+    return null;
+  }
+
+  #hardState(bytes: Uint8Array, record: RecordView): string | null {
+    const payload = readArrayPayload(bytes, record, 1);
+    const vote = payload?.[0];
+    if (typeof vote !== "bigint") return "a hard state does not decode";
+    this.hardState = { term: record.term, vote, commit: record.index };
+    return null;
+  }
+
+  /**
+   * If the log has the marked entry, the mark changes nothing. Otherwise the snapshot came from another
+   * member and replaced the log: what stood after its index belongs to another history and must not
+   * count as this member's log (its votes would speak for entries it does not have).
+   */
+  #snapshotMark(record: RecordView): string | null {
+    const { index, term } = record;
+    this.snapshotMarks.push({ index, term });
+    const position = index - this.fromSnapshotIndex - 1;
+    const known = position >= 0 ? this.entries[position]?.term : this.#snapshotTerm;
+    if (index <= this.lastIndex && (position < -1 || known === term || known === -1)) return null;
+    this.entries.length = 0;
+    this.lastIndex = index;
+    this.lastTerm = term;
+    if (position === -1) this.#snapshotTerm = term;
+    if (position >= 0) this.#continuesFrom = index;
+    return null;
+  }
+
+  #segmentStart(bytes: Uint8Array, record: RecordView): string | null {
+    const payload = readArrayPayload(bytes, record, 2);
+    const version = payload?.[0];
+    const segmentBytes = payload?.[1];
+    if (typeof segmentBytes !== "number") return "a segment start does not decode";
+    if (version !== FORMAT_VERSION) return `format version ${String(version)} is not known here`;
+    this.segmentBytes = segmentBytes;
+    if (!this.#started) {
+      this.lastIndex = record.index;
+      this.lastTerm = record.term;
+      if (record.index === this.fromSnapshotIndex) this.#snapshotTerm = record.term;
+    } else if (record.index !== this.lastIndex || record.term !== this.lastTerm) {
+      return `the segment starts after entry ${record.index}, the log stands at ${this.lastIndex}`;
+    }
+    this.#started = true;
+    return null;
+  }
+
+  #metadata(bytes: Uint8Array, record: RecordView): string | null {
+    const payload = readArrayPayload(bytes, record, 2);
+    const [memberId, clusterId] = payload ?? [];
+    if (typeof memberId !== "bigint" || typeof clusterId !== "bigint") {
+      return "a metadata record does not decode";
+    }
+    const known = this.metadata;
+    if (known !== null && (known.memberId !== memberId || known.clusterId !== clusterId)) {
+      return "metadata of another member";
+    }
+    this.metadata = { memberId, clusterId };
+    return null;
+  }
+}
