@@ -6,6 +6,7 @@ import { requireDivergence } from "./divergence.ts";
 import { type CallOptions, GrpcClient, method, type Outcome } from "./grpc-client.ts";
 import { HttpClient, type HttpOptions } from "./http-client.ts";
 import type { Json, JsonObject } from "./plain.ts";
+import { StreamSession } from "./stream-session.ts";
 import { type Identity, Normaliser, type Step } from "./trace.ts";
 import { WatchSession } from "./watch-session.ts";
 
@@ -115,6 +116,12 @@ export class Side {
     return this.call("KV", "Put", { key, value, ...options });
   }
 
+  /** A put of a value too large to print: only the answer is written down. */
+  async putLarge(key: string, value: string): Promise<void> {
+    const outcome = await this.grpc.unary(method("KV", "Put"), { key, value });
+    this.note("KV/Put", { key, valueBytes: value.length }, outcome as unknown as Json);
+  }
+
   remove(request: object): Promise<Outcome> {
     return this.call("KV", "DeleteRange", request);
   }
@@ -128,6 +135,22 @@ export class Side {
     const answer = await this.http.request(path, options);
     this.note(`${options.method ?? "POST"} ${path}`, options.body ?? null, answer);
     return answer;
+  }
+
+  /** Keep-alive requests on one stream, each answered before the next is sent. */
+  async keepAlive(...leaseIds: string[]): Promise<void> {
+    const stream = this.keepAliveStream();
+    for (const ID of leaseIds) {
+      stream.send({ ID });
+      await stream.take(() => true, "response", { ID });
+    }
+    stream.halfClose();
+    await stream.ended();
+  }
+
+  keepAliveStream(): StreamSession {
+    const stream = this.grpc.bidirectional(method("Lease", "LeaseKeepAlive"));
+    return new StreamSession(this, stream, "keepalive");
   }
 
   /** A watch stream; what it receives is written down by its own calls. */

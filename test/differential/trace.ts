@@ -36,6 +36,8 @@ const opaqueFields = new Set([
   "dbSizeInUse",
   "remaining_bytes",
 ]);
+/** Lists whose order etcd does not define. */
+const unorderedFields = new Set(["keys"]);
 const leaseFields = new Set(["lease", "ID"]);
 
 export class Normaliser {
@@ -59,11 +61,14 @@ export class Normaliser {
   }
 
   value(value: Json, field: string): Json {
-    if (Array.isArray(value)) return value.map((item) => this.value(item, field));
+    if (Array.isArray(value)) {
+      const items = value.map((item) => this.value(item, field));
+      return unorderedFields.has(field) ? items.sort() : items;
+    }
     if (value !== null && typeof value === "object") {
       const result: JsonObject = {};
       for (const [name, item] of Object.entries(value)) result[name] = this.value(item, name);
-      return result;
+      return withoutClock(result);
     }
     if (typeof value === "string") return this.#text(value, field);
     if (typeof value === "number" && revisionFields.has(field)) return this.#revision(value);
@@ -94,6 +99,14 @@ export class Normaliser {
       .replaceAll(endpoint, "<endpoint>")
       .replaceAll(peerEndpoint, "<peer>");
   }
+}
+
+/** A lease's remaining seconds: only that they are at most a few below what was granted. */
+function withoutClock(value: JsonObject): JsonObject {
+  const granted = Number(value.grantedTTL ?? Number.NaN);
+  const left = Number(value.TTL ?? Number.NaN);
+  const passed = granted - left;
+  return passed >= 0 && passed <= 4 ? { ...value, TTL: "<a little below grantedTTL>" } : value;
 }
 
 function signOf(text: string): string {
