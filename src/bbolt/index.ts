@@ -1,7 +1,11 @@
 export type { BucketReader, BucketWriter, Cursor } from "./bucket.ts";
+export { TreeCheck } from "./check.ts";
 export type { CommitPlan, CommitStep, PageRun } from "./commit-plan.ts";
 export { commitSteps } from "./commit-plan.ts";
+export type { CompactProgress } from "./compact.ts";
+export { TreeCompact } from "./compact.ts";
 export type { ReadTransaction } from "./read-transaction.ts";
+export { SnapshotReader } from "./snapshot-reader.ts";
 export { TreeDamage } from "./tree-damage.ts";
 export type { TreeFileOptions } from "./tree-file.ts";
 export { TreeFile } from "./tree-file.ts";

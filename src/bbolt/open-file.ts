@@ -116,7 +116,6 @@ function rebuildFreelist(paged: PagedFile, meta: Meta, freelist: Freelist): void
         }
         return page;
       },
-      inline() {},
       badBucket(page: Page, reason: string): void {
         throw paged.damage(page.pageId, reason);
       },

@@ -1,15 +1,22 @@
 /**
  * The walk over every page that a tree and its nested buckets use, in slices. Used to rebuild a freelist that
- * is not stored, and by the check, which adds its own view of each page.
+ * is not stored, and by the check, which adds its own view of each page. It ends because the visitor lets no
+ * page be entered twice.
  */
-import { type BucketHeader, decodeBucketValue } from "./bucket-value.ts";
-import { DEPTH_MAX, type Page } from "./page.ts";
+import { decodeBucketValue } from "./bucket-value.ts";
+import type { Page } from "./page.ts";
 
 export interface ReachVisitor {
-  /** Reads the page and notes its run as used; null leaves it and what is below it out of the walk. */
-  visit(pageId: number, parent: Page | null, index: number, depth: number): Page | null;
-  /** An inline bucket's leaf inside of `holder`. */
-  inline(page: Page, holder: Page): void;
+  /**
+   * Reads the page and notes its run as used; null leaves out what is below it. Its keys must be at least
+   * `lower` and less than `upper` (null: no bound). `isRoot` for the root of a bucket.
+   */
+  visit(
+    pageId: number,
+    lower: Uint8Array | null,
+    upper: Uint8Array | null,
+    isRoot: boolean,
+  ): Page | null;
   /** An element of `page` claims to be a bucket but is none. */
   badBucket(page: Page, reason: string): void;
 }
@@ -17,7 +24,7 @@ export interface ReachVisitor {
 interface Frame {
   page: Page;
   next: number;
-  depth: number;
+  upper: Uint8Array | null;
 }
 
 export class ReachWalk {
@@ -26,7 +33,7 @@ export class ReachWalk {
 
   constructor(visitor: ReachVisitor, rootPageId: number) {
     this.#visitor = visitor;
-    this.#enter(rootPageId, null, 0, 0);
+    this.#enter(rootPageId, null, null, true);
   }
 
   /** Handles up to `work` elements; true when the walk is over. */
@@ -34,29 +41,43 @@ export class ReachWalk {
     for (let left = work; left > 0; left--) {
       const frame = this.#frames.at(-1);
       if (frame === undefined) return true;
-      if (frame.next >= frame.page.count) {
+      const { page } = frame;
+      if (frame.next >= page.count) {
         this.#frames.pop();
         continue;
       }
       const index = frame.next++;
-      if (!frame.page.isLeaf) {
-        this.#enter(frame.page.child(index), frame.page, index, frame.depth + 1);
-      } else if (frame.page.isBucket(index)) {
-        this.#bucket(frame.page, index);
+      if (!page.isLeaf) {
+        const upper = index + 1 < page.count ? page.key(index + 1) : frame.upper;
+        this.#enter(page.child(index), page.key(index), upper, false);
+      } else if (page.isBucket(index)) {
+        this.#enterBucket(page, index);
       }
     }
     return this.#frames.length === 0;
   }
 
-  #enter(pageId: number, parent: Page | null, index: number, depth: number): void {
-    const page = this.#visitor.visit(pageId, parent, index, depth);
-    if (page !== null && depth < DEPTH_MAX) this.#frames.push({ page, next: 0, depth });
+  #enter(
+    pageId: number,
+    lower: Uint8Array | null,
+    upper: Uint8Array | null,
+    isRoot: boolean,
+  ): void {
+    const page = this.#visitor.visit(pageId, lower, upper, isRoot);
+    if (page !== null) this.#frames.push({ page, next: 0, upper });
   }
 
-  #bucket(page: Page, index: number): void {
-    const header: BucketHeader | string = decodeBucketValue(page.value(index));
+  #enterBucket(page: Page, index: number): void {
+    const header = decodeBucketValue(page.value(index));
     if (typeof header === "string") this.#visitor.badBucket(page, header);
-    else if (header.inline !== null) this.#visitor.inline(header.inline, page);
-    else this.#enter(header.rootPageId, null, 0, 0);
+    else if (header.inline === null) this.#enter(header.rootPageId, null, null, true);
+    else if (holdsBucket(header.inline)) {
+      this.#visitor.badBucket(page, "holds an inline bucket with a bucket in it");
+    }
   }
+}
+
+function holdsBucket(page: Page): boolean {
+  for (let i = 0; i < page.count; i++) if (page.isBucket(i)) return true;
+  return false;
 }

@@ -1,9 +1,9 @@
 /**
- * Run by hand: `bun src/bbolt/bench.ts [directory]`. Prints nanoseconds per operation for a bucket of a million
+ * Run by hand: `bun src/bbolt/testing/bench.ts [directory]`. Prints nanoseconds per operation for a bucket of a million
  * revision keys on the real disk.
  */
-import { BunDisk } from "../io/bun/index.ts";
-import { TreeFile } from "./index.ts";
+import { BunDisk } from "../../io/bun/index.ts";
+import { TreeFile } from "../index.ts";
 
 const ENTRIES = 1_000_000;
 const BATCH = 10_000;
