@@ -1,3 +1,5 @@
+export type { LoadedSnapshot, RaftSnapshot } from "./snapshot-file.ts";
+export { loadNewestSnapshot, purgeSnapshots, saveSnapshot } from "./snapshot-file.ts";
 export type {
   HardState,
   SnapshotMark,
@@ -10,5 +12,7 @@ export type {
   WalStatistics,
 } from "./types.ts";
 export { EMPTY_HARD_STATE } from "./types.ts";
+export type { WalReport } from "./verify-log.ts";
+export { verifyLog } from "./verify-log.ts";
 export { WalDamage } from "./wal-damage.ts";
 export { WriteAheadLog } from "./write-ahead-log.ts";

@@ -29,8 +29,6 @@ export interface RecoveredLog {
 
 export function recoverLog(disk: Disk, directory: string, fromSnapshotIndex: number): RecoveredLog {
   assert(Number.isSafeInteger(fromSnapshotIndex) && fromSnapshotIndex >= 0, "snapshot index");
-  const prepared = `${directory}/${PREPARED_FILE}`;
-  if (disk.exists(prepared)) disk.remove(prepared); // never part of the log before its rename
   const segments = listSegments(disk, directory);
   const needed = selectSegments(directory, segments, fromSnapshotIndex);
   const replay = new Replay(fromSnapshotIndex);
@@ -41,6 +39,9 @@ export function recoverLog(disk: Disk, directory: string, fromSnapshotIndex: num
   const problem = replay.problem();
   if (problem !== null) throw new WalDamage(path, chain.offset, problem);
   assert(replay.metadata !== null, "metadata is checked by problem()");
+  // From here on the log is known to be good; before, nothing may change on disk.
+  const prepared = `${directory}/${PREPARED_FILE}`;
+  if (disk.exists(prepared)) disk.remove(prepared); // never part of the log before its rename
   const tornTail = end.kind === "torn" ? wipe(disk, path, end) : null;
   const { metadata, hardState, entries, snapshotMarks } = replay;
   const cleanlyClosed = end.kind === "end" && end.closed;

@@ -40,8 +40,8 @@ export function judgeTail(
   const contentFrom = finding.kind === "mark" ? start + BATCH_HEADER_BYTES : start;
   const lookTo = thorough ? window.sizeBytes : contentFrom + LOOK_BEHIND_BYTES;
   if (finding.kind !== "bad-body" && window.firstNonZero(contentFrom, lookTo) < 0) {
-    if (window.sizeBytes - start >= BATCH_HEADER_BYTES) return end;
-    return { kind: "damage", offset: start, reason: "the file is cut off" };
+    // A file that is too short is found by its preallocated size, which the segment start tells.
+    return end;
   }
   const later = findLaterHeader(window, chain);
   if (later !== null) {
