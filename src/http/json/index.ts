@@ -1,0 +1,7 @@
+/** Door of the JSON gateway. */
+
+export type { ConnectionInfo } from "./call-context.ts";
+export type { CallCounters } from "./call-counters.ts";
+export { type GatewayHandler, type GatewayOptions, gatewayRoutes } from "./gateway.ts";
+export { gatewayError } from "./http-status.ts";
+export type { StreamLimits } from "./stream-call.ts";
