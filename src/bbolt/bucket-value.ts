@@ -7,12 +7,11 @@
  */
 
 import { encodeInlinePage } from "./leaf-page.ts";
-import { readUint64, writeUint64 } from "./meta.ts";
+import { writeUint64 } from "./meta.ts";
 import type { Node } from "./node.ts";
 import type { Page } from "./page.ts";
-import { decodeInlinePage } from "./page-decode.ts";
+import { BUCKET_HEADER_BYTES, decodeInlinePage, readUint64 } from "./page-decode.ts";
 
-export const BUCKET_HEADER_BYTES = 16;
 /** A bucket of one leaf that takes at most this part of a page lives inside its parent. */
 const INLINE_DIVISOR = 4;
 

@@ -4,9 +4,8 @@
  */
 
 import type { Freelist } from "./freelist.ts";
-import { readUint64 } from "./meta.ts";
 import { COUNT_MAX, FLAG_FREELIST, PAGE_HEADER_BYTES } from "./page.ts";
-import { readPageHeader, writePageHeader } from "./page-decode.ts";
+import { readPageHeader, readUint64, writePageHeader } from "./page-decode.ts";
 
 const ID_BYTES = 8;
 

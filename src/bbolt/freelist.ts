@@ -9,6 +9,8 @@ import { assert } from "../base/assert.ts";
 import { PageBitmap } from "./page-bitmap.ts";
 
 const FIRST_PAGE = 2;
+/** A file never becomes shorter than the four pages that it began with. */
+const PAGES_MIN = 4;
 /** Search positions are remembered for runs up to this long; longer ones are searched from the start. */
 const HINTED_RUN_MAX = 511;
 
@@ -110,7 +112,7 @@ export class Freelist {
   /** How many free pages lie directly below `pageCount`, the high-water mark. */
   tailPages(pageCount: number): number {
     let end = pageCount;
-    while (end > FIRST_PAGE && this.#free.has(end - 1)) end--;
+    while (end > PAGES_MIN && this.#free.has(end - 1)) end--;
     return pageCount - end;
   }
 

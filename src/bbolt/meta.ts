@@ -9,7 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { FLAG_META, PAGE_HEADER_BYTES, PAGE_ID_LIMIT } from "./page.ts";
-import { writePageHeader } from "./page-decode.ts";
+import { readUint64, writePageHeader } from "./page-decode.ts";
 
 export const PAGE_BYTES_MIN = 1024;
 export const PAGE_BYTES_MAX = 65536;
@@ -17,6 +17,8 @@ export const PAGE_BYTES_MAX = 65536;
 export const NO_FREELIST = -1;
 export const META_END = 80;
 
+/** Both metas and a root. */
+const PAGES_MIN = 3;
 const MAGIC = 0xed0cdaed;
 const VERSION = 2;
 const SUM_AT = 72;
@@ -64,7 +66,7 @@ function metaProblem(meta: Meta): string | null {
   ) {
     return `names an unusable page size of ${pageBytes} bytes`;
   }
-  if (pageCount < 4 || pageCount > PAGE_ID_LIMIT) return `names ${pageCount} pages`;
+  if (pageCount < PAGES_MIN || pageCount > PAGE_ID_LIMIT) return `names ${pageCount} pages`;
   if (meta.rootPageId < 2 || meta.rootPageId >= pageCount)
     return "names a root outside of the file";
   if (meta.freelistPageId !== NO_FREELIST) {
@@ -96,10 +98,6 @@ export function encodeMetaPage(meta: Meta, pageId: number): Uint8Array {
   view.setUint32(SUM_AT, low, true);
   view.setUint32(SUM_AT + 4, high, true);
   return bytes;
-}
-
-export function readUint64(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
 }
 
 export function writeUint64(view: DataView, at: number, value: number): void {

@@ -12,6 +12,9 @@ import {
   Page,
 } from "./page.ts";
 
+/** What a bucket's value begins with: the root's page id and the sequence. */
+export const BUCKET_HEADER_BYTES = 16;
+
 export interface PageHeader {
   pageId: number;
   flags: number;
@@ -28,6 +31,10 @@ export function readPageHeader(bytes: Uint8Array, at = 0): PageHeader {
     count: view.getUint16(10, true),
     overflow: view.getUint32(12, true),
   };
+}
+
+export function readUint64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
 export function writePageHeader(memory: ArrayBuffer, header: PageHeader): void {
@@ -134,11 +141,29 @@ function elementTableProblem(memory: ArrayBuffer, filePages: number): string | n
     }
     if (isLeaf) {
       if (words[word]! > 1) return `element ${i} has unknown flags`;
+      const value = start + keyBytes;
+      if (words[word] === 1 && !looksLikeBucket(bytes, value, valueBytes, filePages)) {
+        return `element ${i} is marked as a bucket but holds none`;
+      }
     } else if (words[word + 3]! !== 0 || words[word + 2]! < 2 || words[word + 2]! >= filePages) {
       return `element ${i} points to a page that the file does not have`;
     }
   }
   return null;
+}
+
+/** A bucket's value names a root page of the file, or holds an inline leaf (checked fully when entered). */
+function looksLikeBucket(
+  bytes: Uint8Array,
+  at: number,
+  valueBytes: number,
+  filePages: number,
+): boolean {
+  if (valueBytes < BUCKET_HEADER_BYTES) return false;
+  const root = readUint64(new DataView(bytes.buffer, at, BUCKET_HEADER_BYTES), 0);
+  if (root !== 0) return root >= 2 && root < filePages;
+  if (valueBytes < BUCKET_HEADER_BYTES + PAGE_HEADER_BYTES) return false;
+  return readPageHeader(bytes, at + BUCKET_HEADER_BYTES).flags === FLAG_LEAF;
 }
 
 function keyOrderProblem(page: Page): string | null {

@@ -2,6 +2,7 @@
  * After removals, before spilling: empty nodes disappear, nodes under a quarter of a page join a neighbour,
  * and a root branch with one child gives way to it. Works bottom-up on the nodes that are in memory anyway.
  */
+import { compareBytes } from "../base/bytes.ts";
 import { Node } from "./node.ts";
 import type { Page } from "./page.ts";
 
@@ -31,7 +32,14 @@ export function rebalance(root: Node, store: NodeStore): Node {
 export function childNode(parent: Node, index: number, store: NodeStore): Node {
   const present = parent.children[index];
   if (present) return present;
-  const child = Node.fromPage(store.page(parent.child(index)));
+  const page = store.page(parent.child(index));
+  if (page.count === 0) throw store.damaged(page.pageId, "is an empty leaf below a branch");
+  const inOrder =
+    compareBytes(page.key(0), parent.key(index)) >= 0 &&
+    (index + 1 >= parent.count ||
+      compareBytes(page.key(page.count - 1), parent.key(index + 1)) < 0);
+  if (!inOrder) throw store.damaged(page.pageId, "has keys outside of its parent's bounds");
+  const child = Node.fromPage(page);
   parent.children[index] = child;
   return child;
 }
@@ -71,6 +79,11 @@ function joinNeighbour(parent: Node, index: number, store: NodeStore): number {
   if (target.isLeaf !== source.isLeaf) {
     throw store.damaged(source.pageId, "has a neighbour on another level of the tree");
   }
+  const disordered =
+    target.count > 0 &&
+    source.count > 0 &&
+    compareBytes(target.key(target.count - 1), source.key(0)) >= 0;
+  if (disordered) throw store.damaged(target.pageId, "has keys of its neighbour's range");
   target.absorb(source, 0, source.count);
   target.shrunk = true;
   dropChild(parent, left + 1, store);

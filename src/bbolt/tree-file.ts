@@ -25,7 +25,7 @@ export interface TreeFileOptions {
   /**
    * A freelist longer than this is not stored (the meta page then says "none", as in etcd's own files) and is
    * found by a walk over the tree when opening: writing it with every commit would cost more. 256 KiB unless
-   * set, which is 128 MiB of free pages.
+   * set, which is 128 MiB of free pages; 0 never stores it.
    */
   freelistBytesMax?: number;
 }

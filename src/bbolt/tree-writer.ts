@@ -27,6 +27,7 @@ export interface WriterStore extends NodeStore, PageSpace {
 }
 
 const VALUE_BYTES_MAX = 0x7ffffffe;
+const LOST_BUCKET = "is the root of a tree with a bucket that is not where its name belongs";
 const DEFAULT_FILL_PERCENT = 0.5;
 
 export class TreeWriter implements BucketWriter, TreeView {
@@ -267,7 +268,12 @@ export class TreeWriter implements BucketWriter, TreeView {
     for (let more = cursor.first(); more; more = cursor.next()) {
       if (cursor.isBucket()) names.push(cursor.key());
     }
-    for (const name of names) this.bucket(name)!.#freeAll();
+    for (const name of names) {
+      const bucket = this.bucket(name);
+      // Seen by the walk but not found by its key: the pages' order is broken somewhere above.
+      if (bucket === undefined) throw this.damage(this.rootUnit().pageId, LOST_BUCKET);
+      bucket.#freeAll();
+    }
     this.#freeUnit(this.rootUnit(), 0);
     this.#buckets.clear();
   }

@@ -196,9 +196,9 @@ export class WriteTransaction implements WriterStore {
     if (this.#base.freelistPageId !== NO_FREELIST) {
       this.free(this.#base.freelistPageId, this.#host.freelistPageCount);
     }
+    this.#cutTail(); // before counting: what leaves the file need not be listed
     const pageCount = freelistPageCount(freelist.freePages + freelist.pendingPages, this.pageBytes);
-    if (pageCount * this.pageBytes > Math.max(freelistBytesMax, this.pageBytes)) {
-      this.#cutTail();
+    if (pageCount * this.pageBytes > freelistBytesMax) {
       return null;
     }
     const pageId = this.allocate(pageCount);

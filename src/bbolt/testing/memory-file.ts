@@ -18,8 +18,8 @@ export class MemoryFile implements DiskFile {
   }
 
   /** A copy of what is written. */
-  content(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+  content(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
   readAt(buffer: Uint8Array, offset: number, length: number, position: number): number {
