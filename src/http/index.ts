@@ -1,0 +1,15 @@
+/** Door of the edges that speak HTTP: listeners, gRPC, and the handler type that the JSON side provides. */
+export type { FetchHandler, RequestInfo } from "./fetch-handler.ts";
+export type { GrpcMethod, GrpcPeer, GrpcServerOptions } from "./grpc/index.ts";
+export {
+  bindMethods,
+  CODE_COUNT,
+  GrpcCounters,
+  GrpcServer,
+  HealthGrpcService,
+} from "./grpc/index.ts";
+export type { Http2Limits, KeepaliveOptions } from "./http2/index.ts";
+export { DEFAULT_HTTP2_LIMITS, DEFAULT_KEEPALIVE, OutputPool } from "./http2/index.ts";
+export type { ListenerOptions } from "./listener.ts";
+export { Listener } from "./listener.ts";
+export { inflateGzip } from "./listener-inflate.ts";

@@ -1,0 +1,187 @@
+/**
+ * Serves HTTP/1.1 by the same fetch handler: node:http parses, a Request goes in, a Response comes out, bodies
+ * stream both ways with back-pressure. Sockets come from the listener, after it has seen that they do not speak HTTP/2.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Logger } from "../io/index.ts";
+import {
+  type FetchHandler,
+  isConnectionField,
+  type RequestInfo,
+  requestUrl,
+} from "./fetch-handler.ts";
+
+const BODY_HIGH_WATER_BYTES = 64 * 1024;
+
+export class Http1Server {
+  readonly #server: Server;
+  readonly #fetch: FetchHandler;
+  readonly #logger: Logger;
+  readonly #infos = new WeakMap<Socket, RequestInfo>();
+  #busy = 0;
+  #onIdle: (() => void) | null = null;
+
+  constructor(fetch: FetchHandler, logger: Logger, headerTimeoutMs: number) {
+    this.#fetch = fetch;
+    this.#logger = logger;
+    this.#server = createServer((request, response) => this.#onRequest(request, response));
+    this.#server.headersTimeout = headerTimeoutMs;
+    this.#server.requestTimeout = 0;
+  }
+
+  /** Takes a socket whose first bytes were put back by unshift. */
+  accept(socket: Socket, info: RequestInfo): void {
+    this.#infos.set(socket, info);
+    this.#server.emit("connection", socket);
+  }
+
+  /** Requests being served. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  /** Calls `listener` once no request is being served. */
+  whenIdle(listener: () => void): void {
+    if (this.#busy === 0) listener();
+    else this.#onIdle = listener;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    this.#busy++;
+    let open = true;
+    const abort = new AbortController();
+    response.on("close", () => {
+      if (!open) return;
+      open = false;
+      abort.abort();
+      this.#busy--;
+      if (this.#busy > 0 || this.#onIdle === null) return;
+      const listener = this.#onIdle;
+      this.#onIdle = null;
+      listener();
+    });
+    void this.#serve(request, response, abort.signal);
+  }
+
+  async #serve(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      const info = this.#infos.get(incoming.socket);
+      const request = info === undefined ? null : requestOf(incoming, info, signal);
+      const response =
+        request === null || info === undefined
+          ? new Response("bad request", { status: 400 })
+          : await this.#fetch(request, info);
+      await send(outgoing, response, incoming.method === "HEAD");
+      // What the handler did not read of the request is thrown away, or the connection would hang.
+      if (!incoming.readableEnded) incoming.resume();
+    } catch (error) {
+      if (outgoing.destroyed) return;
+      this.#logger.error("failed to serve HTTP request", {
+        path: incoming.url ?? "",
+        error: String(error),
+      });
+      if (outgoing.headersSent) outgoing.destroy();
+      else outgoing.writeHead(500).end();
+    }
+  }
+}
+
+function requestOf(
+  incoming: IncomingMessage,
+  info: RequestInfo,
+  signal: AbortSignal,
+): Request | null {
+  const scheme = info.isTls ? "https" : "http";
+  const url = requestUrl(scheme, incoming.headers.host ?? "", incoming.url ?? "");
+  if (url === null) return null;
+  const headers = new Headers();
+  for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
+    headers.append(incoming.rawHeaders[i]!, incoming.rawHeaders[i + 1]!);
+  }
+  const method = incoming.method ?? "GET";
+  if (method === "GET" || method === "HEAD") return new Request(url, { method, headers, signal });
+  return new Request(url, { method, headers, signal, body: bodyOf(incoming) });
+}
+
+function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  let done = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        incoming.on("data", (chunk: Buffer) => {
+          if (done) return;
+          controller.enqueue(new Uint8Array(chunk));
+          if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
+        });
+        incoming.on("end", () => {
+          if (!done) controller.close();
+          done = true;
+        });
+        incoming.on("error", (error) => {
+          if (!done) controller.error(error);
+          done = true;
+        });
+        incoming.on("aborted", () => {
+          if (!done) controller.error(new Error("request aborted"));
+          done = true;
+        });
+      },
+      pull() {
+        incoming.resume();
+      },
+      cancel() {
+        done = true;
+        incoming.resume();
+      },
+    },
+    { highWaterMark: BODY_HIGH_WATER_BYTES, size: (chunk) => chunk?.length ?? 0 },
+  );
+}
+
+async function send(
+  outgoing: ServerResponse,
+  response: Response,
+  headOnly: boolean,
+): Promise<void> {
+  const fields: string[] = [];
+  response.headers.forEach((value, name) => {
+    if (!isConnectionField(name)) fields.push(name, value);
+  });
+  outgoing.writeHead(response.status, fields);
+  if (headOnly || response.body === null) {
+    outgoing.end();
+    return;
+  }
+  const reader = response.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (outgoing.destroyed) {
+      await reader.cancel();
+      return;
+    }
+    if (done) break;
+    if (!outgoing.write(value)) await drained(outgoing);
+  }
+  outgoing.end();
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      outgoing.off("drain", wake);
+      outgoing.off("close", wake);
+      resolve();
+    };
+    outgoing.on("drain", wake);
+    outgoing.on("close", wake);
+  });
+}
