@@ -56,12 +56,15 @@ export function checkBody(
     const length = view.getUint32(from + RECORD.length, true);
     const payloadEnd = at + RECORD_HEADER_BYTES + length;
     if (payloadEnd > directory) return badRecord(at - start, i, `claims ${length} bytes`);
-    const name = directoryIntact ? describe(view, from) : `record ${i}`;
     if (directoryIntact && !sameBytes(bytes, from, at, RECORD_HEADER_BYTES)) {
-      return { offset: at - start, reason: `the header of ${name} differs from the directory` };
+      return {
+        offset: at - start,
+        reason: `the header of ${describe(view, from)} differs from the directory`,
+      };
     }
     const crc = view.getUint32(from + RECORD.crc, true);
     if (crc32c(bytes, length, at + RECORD_CRC_FROM, payloadEnd) !== crc) {
+      const name = directoryIntact ? describe(view, from) : `record ${i}`;
       return { offset: at - start, reason: `${name} does not match its checksum` };
     }
     at = paddedBytes(payloadEnd - start) + start;

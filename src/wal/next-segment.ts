@@ -7,6 +7,8 @@
 import type { Disk, DiskError, DiskFile } from "../io/index.ts";
 import { PREPARED_FILE } from "./segment-name.ts";
 
+/** Small portions: a portion that syncs beside a batch costs that batch's clients (64 KB: p99 430 us, 1 MB: 2.9 ms). */
+const PORTION_BYTES_MIN = 1 << 16;
 const PORTION_BYTES_MAX = 1 << 20;
 
 export class NextSegment {
@@ -40,9 +42,11 @@ export class NextSegment {
   /** Does at most one portion if preparing lags behind twice the current segment's fill. Throws DiskError. */
   advance(filledBytes: number): void {
     if (this.#syncing || this.#released) return;
-    if (this.#preparedBytes >= Math.min(this.#segmentBytes, filledBytes * 2)) return;
+    const lagBytes = Math.min(this.#segmentBytes, filledBytes * 2) - this.#preparedBytes;
+    if (lagBytes <= 0) return;
     const file = this.#opened();
-    const portion = Math.min(this.#zeros.length, this.#segmentBytes - this.#preparedBytes);
+    const wanted = Math.min(Math.max(lagBytes, PORTION_BYTES_MIN), this.#zeros.length);
+    const portion = Math.min(wanted, this.#segmentBytes - this.#preparedBytes);
     file.writeAt(this.#zeros, 0, portion, this.#preparedBytes);
     this.#preparedBytes += portion;
     this.#syncing = true;
