@@ -1,0 +1,13 @@
+export type { CompactionResult } from "./compaction.ts";
+export { encodeDeleted, encodeRecord, RecordReader, recordKey } from "./record.ts";
+export type { KeyRevisions, StoreOptions } from "./store.ts";
+export { Store } from "./store.ts";
+export type { DeleteResult, StoreTransaction } from "./store-transaction.ts";
+export type {
+  ChangeBatch,
+  ChangeEvent,
+  ChangeSource,
+  RangeOptions,
+  RangeResult,
+  RevisionProblem,
+} from "./types.ts";
