@@ -37,12 +37,33 @@ export class HttpClient {
   async request(path: string, options: HttpOptions = {}): Promise<Json> {
     const answer = await this.raw(path, options);
     const text = await answer.text();
-    const headers: JsonObject = {};
-    for (const name of keptHeaders) {
-      const value = answer.headers.get(name);
-      if (value !== null) headers[name] = value;
-    }
+    const headers = headersOf(answer);
     return { status: answer.status, headers, body: (options.bodyOf ?? bodyOf)(text) };
+  }
+
+  /** Reads this many lines of a streamed answer; `act` runs once the first line is here. */
+  async lines(
+    path: string,
+    options: HttpOptions,
+    count: number,
+    act?: () => Promise<void>,
+  ): Promise<Json> {
+    const answer = await this.raw(path, options);
+    const reader = answer.body?.getReader();
+    if (reader === undefined)
+      return { status: answer.status, headers: headersOf(answer), body: "" };
+    const decoder = new TextDecoder();
+    let text = "";
+    let acted = false;
+    while (text.split("\n").length <= count) {
+      const part = await reader.read();
+      if (part.done) break;
+      text += decoder.decode(part.value, { stream: true });
+      if (!acted && act) await act();
+      acted = true;
+    }
+    await reader.cancel();
+    return { status: answer.status, headers: headersOf(answer), body: bodyOf(text) };
   }
 
   raw(path: string, options: HttpOptions = {}): Promise<Response> {
@@ -60,8 +81,19 @@ export class HttpClient {
   }
 }
 
-/** JSON lines become their values, with a mark for the final newline; other text stays. */
+function headersOf(answer: Response): JsonObject {
+  const headers: JsonObject = {};
+  for (const name of keptHeaders) {
+    const value = answer.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return headers;
+}
+
+/** JSON lines become their values, with a mark for the final newline; lines of checks, which come in
+ * any order, are sorted; other text stays. */
 function bodyOf(text: string): Json {
+  if (/^\[[+-]\]/.test(text)) return text.split("\n").sort();
   if (!text.startsWith("{")) return text;
   try {
     const lines = text.split("\n");
@@ -79,7 +111,8 @@ function ordered(line: string): Json {
   return { value, order: orderOf(value) };
 }
 
-function orderOf(value: Json): string {
+/** The names of fields in the order they come, nested ones in brackets. */
+export function orderOf(value: Json): string {
   if (Array.isArray(value)) return [...new Set(value.map(orderOf))].join("|");
   if (value === null || typeof value !== "object") return "";
   return Object.entries(value)

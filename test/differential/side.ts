@@ -52,6 +52,12 @@ export class Side {
     this.base = await this.revision();
   }
 
+  /** Like `begin` where the caller knows the revision. */
+  beginStep(base: number): void {
+    this.steps = [];
+    this.base = base;
+  }
+
   async finish(): Promise<Step[]> {
     for (const session of this.#sessions) session.end();
     this.#sessions = [];
@@ -92,6 +98,11 @@ export class Side {
     }
     this.note(`${service}/${name}`, request, outcome as unknown as Json);
     return outcome;
+  }
+
+  /** A call that is not written down: setup, or an answer too large to print. */
+  quiet(service: string, name: string, request: object): Promise<Outcome> {
+    return this.grpc.unary(method(service, name), request as JsonObject);
   }
 
   /** A call that etcd 3.5 answers differently or dies of: only cairn is asked, and must give the
@@ -135,6 +146,24 @@ export class Side {
     const answer = await this.http.request(path, options);
     this.note(`${options.method ?? "POST"} ${path}`, options.body ?? null, answer);
     return answer;
+  }
+
+  /** Like `diverging`, for a request over HTTP. */
+  async divergingRequest(
+    divergenceId: string,
+    path: string,
+    options: HttpOptions,
+    answer: Json,
+  ): Promise<void> {
+    requireDivergence(divergenceId);
+    if (this.member.kind === "cairn") await this.request(path, options);
+    else this.note(`${options.method ?? "POST"} ${path}`, options.body ?? null, answer);
+  }
+
+  /** The first lines of a streamed answer of the JSON gateway, then the request is given up. */
+  async lines(path: string, body: Json, count: number, act?: () => Promise<void>): Promise<void> {
+    const answer = await this.http.lines(path, { body }, count, act);
+    this.note(`POST ${path}, ${count} lines`, body, answer);
   }
 
   /** Keep-alive requests on one stream, each answered before the next is sent. */

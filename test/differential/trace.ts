@@ -37,7 +37,7 @@ const opaqueFields = new Set([
   "remaining_bytes",
 ]);
 /** Lists whose order etcd does not define. */
-const unorderedFields = new Set(["keys"]);
+const unorderedFields = new Set(["keys", "alarms", "errors"]);
 const leaseFields = new Set(["lease", "ID"]);
 
 export class Normaliser {
@@ -63,7 +63,7 @@ export class Normaliser {
   value(value: Json, field: string): Json {
     if (Array.isArray(value)) {
       const items = value.map((item) => this.value(item, field));
-      return unorderedFields.has(field) ? items.sort() : items;
+      return unorderedFields.has(field) ? items.sort(byText) : items;
     }
     if (value !== null && typeof value === "object") {
       const result: JsonObject = {};
@@ -107,6 +107,10 @@ function withoutClock(value: JsonObject): JsonObject {
   const left = Number(value.TTL ?? Number.NaN);
   const passed = granted - left;
   return passed >= 0 && passed <= 4 ? { ...value, TTL: "<a little below grantedTTL>" } : value;
+}
+
+function byText(a: Json, b: Json): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
 function signOf(text: string): string {

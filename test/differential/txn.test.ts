@@ -245,6 +245,22 @@ const readOnlyCases: Cases = {
   },
 };
 
+const openDeleteCases: Cases = {
+  "a put that needs its key, after a delete of it that has no upper end": async (side) => {
+    await side.put(side.key("a"), "1");
+    for (const option of [{ ignore_value: true }, { ignore_lease: true }]) {
+      const success = [
+        put(side.key("b"), "1"),
+        remove(side.key("a"), { range_end: "\0" }),
+        put(side.key("a"), "", option),
+      ];
+      const answer = { error: { code: 3, details: "etcdserver: key not found" } };
+      await side.diverging("put-after-open-delete", "KV", "Txn", { success }, answer);
+    }
+    await side.range(everything(side));
+  },
+};
+
 const nestingCases: Cases = {
   "nested txns and their headers": async (side) => {
     await side.put(side.key("a"), "1");
@@ -374,6 +390,7 @@ differentialArea("txn-compare", { ...compareCases, ...moreCompareCases });
 differentialArea("txn", {
   ...operationCases,
   ...readOnlyCases,
+  ...openDeleteCases,
   ...nestingCases,
   ...duplicateCases,
   ...sizeCases,

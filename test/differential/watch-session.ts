@@ -47,6 +47,17 @@ export class WatchSession extends StreamSession {
     this.note("events", { watch_id: watchId }, events);
   }
 
+  /** Like events, up to and with the first that fits. */
+  async eventsUntil(watchId: string, isLast: (event: JsonObject) => boolean): Promise<void> {
+    const events: JsonObject[] = [];
+    while (!events.some(isLast)) {
+      const message = await this.next((each) => isOf(each, watchId) && Array.isArray(each.events));
+      if (message === null) break;
+      events.push(...(message.events as JsonObject[]));
+    }
+    this.note("events", { watch_id: watchId }, events);
+  }
+
   /** Waits for this many whole responses of one watcher and writes them down as they came. */
   async responses(watchId: string, count: number): Promise<void> {
     const messages: Json[] = [];
