@@ -67,3 +67,19 @@ export function utf8Text(bytes: Uint8Array): string {
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder();
+
+const latin1Slice = (
+  Buffer.prototype as unknown as {
+    latin1Slice(this: Uint8Array, start: number, end: number): string;
+  }
+).latin1Slice;
+
+/** One character per byte: text that sorts and compares as its bytes do; for map keys. */
+export function latin1Text(bytes: Uint8Array): string {
+  return latin1Slice.call(bytes, 0, bytes.length);
+}
+
+/** The bytes of a text made by latin1Text. */
+export function latin1Bytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
+}

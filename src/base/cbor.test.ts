@@ -52,7 +52,14 @@ test("decodeCbor gives byte strings as views and bigints as bigints", () => {
 });
 
 test("decodeCbor throws only CborError on any bytes and refuses lengths beyond the input", () => {
-  for (const hex of ["9affffffff", "5affffffff00", "9bffffffffffffffff", "c100", "a10102", "5f4100ff"]) {
+  for (const hex of [
+    "9affffffff",
+    "5affffffff00",
+    "9bffffffffffffffff",
+    "c100",
+    "a10102",
+    "5f4100ff",
+  ]) {
     expect(() => decodeCbor(Buffer.from(hex, "hex"))).toThrow(CborError);
   }
   expect(() => decodeCbor(new Uint8Array(100_000).fill(0x81))).toThrow(CborError);

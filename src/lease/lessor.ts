@@ -8,6 +8,7 @@
 
 import { decodeLease, encodeLease, ProtoWriter } from "../api/index.ts";
 import { assert } from "../base/assert.ts";
+import { latin1Bytes, latin1Text } from "../base/bytes.ts";
 import type { Database } from "../database/index.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import type { Lease } from "./lease.ts";
@@ -95,13 +96,13 @@ export class Lessor {
   /** The keys of a lease in byte order (latin1 text sorts as its bytes do). */
   sortedKeys(id: bigint): Uint8Array[] {
     const keys = [...(this.#leases.get(id)?.keys ?? [])].sort(compareText);
-    return keys.map((key) => new Uint8Array(Buffer.from(key, "latin1")));
+    return keys.map(latin1Bytes);
   }
 
   /** Binds a key to a lease (0n: to none), whatever it was bound to before. */
   attach(key: Uint8Array, id: bigint): void {
     if (id === 0n && this.#leaseOfKey.size === 0) return;
-    const text = latin1(key);
+    const text = latin1Text(key);
     const before = this.#leaseOfKey.get(text);
     if (before !== undefined) {
       if (before.id === id) return;
@@ -121,7 +122,7 @@ export class Lessor {
 
   leaseOfKey(key: Uint8Array): bigint {
     if (this.#leaseOfKey.size === 0) return 0n;
-    return this.#leaseOfKey.get(latin1(key))?.id ?? 0n;
+    return this.#leaseOfKey.get(latin1Text(key))?.id ?? 0n;
   }
 
   /** This member leads from now on: every lease runs anew, extended by the time a leader may have been missing. */
@@ -225,10 +226,6 @@ function leaseKey(id: bigint): Uint8Array {
   const key = new Uint8Array(8);
   new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, id));
   return key;
-}
-
-function latin1(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice();
 }
 
 function compareText(a: string, b: string): number {

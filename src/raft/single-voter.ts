@@ -36,7 +36,7 @@ export class SingleVoter implements ReplicatedLog {
 
   constructor(state: SingleVoterState) {
     this.#memberId = state.memberId;
-    this.#term = state.hardState.term;
+    this.#term = Math.max(state.hardState.term, state.entries.at(-1)?.term ?? 0);
     this.#waiting = state.entries.filter((entry) => entry.index > state.appliedIndex);
     this.#lastIndex = Math.max(state.appliedIndex, state.entries.at(-1)?.index ?? 0);
     this.#commit = state.appliedIndex;

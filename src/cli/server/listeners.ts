@@ -1,0 +1,112 @@
+/** Opens every listening URL of a member: clients, HTTP alone, metrics, peers. */
+import { METHODS } from "../../api/index.ts";
+import { createApplication, createFetch } from "../../http/hono-app.ts";
+import {
+  bindMethods,
+  type FetchHandler,
+  GrpcServer,
+  HealthGrpcService,
+  inflateGzip,
+  Listener,
+  type ListenerOptions,
+  OutputPool,
+} from "../../http/index.ts";
+import type { RootLogger } from "../../io/bun/index.ts";
+import type { Clock } from "../../io/index.ts";
+import type { Member } from "../../server/index.ts";
+import type { Config } from "./config.ts";
+import { memberMetrics } from "./member-metrics.ts";
+import { keepaliveOf, limitsOf, tlsFilesOf } from "./member-options.ts";
+import { peerFetch } from "./peer-page.ts";
+
+/** What gRPC allows a message on top of the largest request. */
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
+
+export interface Edges {
+  readonly grpc: GrpcServer;
+  readonly health: HealthGrpcService;
+  readonly client: FetchHandler;
+  readonly metrics: FetchHandler;
+}
+
+export function makeEdges(config: Config, member: Member, clock: Clock, log: RootLogger): Edges {
+  const { services } = member;
+  const health = new HealthGrpcService(() => member.isServing());
+  const messageBytesMax = config["max-request-bytes"] + GRPC_OVERHEAD_BYTES;
+  const metrics = memberMetrics(member, config);
+  const grpc = new GrpcServer({
+    clock,
+    methods: [
+      ...bindMethods(METHODS, {
+        "etcdserverpb.KV": services.kv,
+        "etcdserverpb.Watch": services.watch,
+        "etcdserverpb.Lease": services.lease,
+        "etcdserverpb.Cluster": services.cluster,
+        "etcdserverpb.Maintenance": services.maintenance,
+      }),
+      ...health.methods(),
+    ],
+    inflate: inflateGzip,
+    messageBytesMax,
+    ...(config.metrics === "extensive" ? { onHandled: metrics.onHandled } : {}),
+  });
+  const application = (scope: "client" | "metrics"): FetchHandler => {
+    const fetch = createFetch(
+      createApplication({
+        services,
+        clock,
+        logger: log.named("http/json"),
+        scope,
+        gateway: config["enable-grpc-gateway"],
+        messageBytesMax,
+        requestTimeoutMs: 5000 + 2 * config["election-timeout"],
+        corsOrigins: config.cors,
+        hostWhitelist: config["host-whitelist"],
+        certificateNamesCount: () => false,
+        callCounters: grpc.counters,
+        healthCounters: metrics.health,
+        renderMetrics: () => metrics.render(grpc.counters),
+        debugVars: () => ({ cmdline: process.argv }),
+      }),
+    );
+    return (request, info) => fetch(request, info);
+  };
+  return { grpc, health, client: application("client"), metrics: application("metrics") };
+}
+
+export function makeListeners(
+  config: Config,
+  member: Member,
+  edges: Edges,
+  clock: Clock,
+  log: RootLogger,
+): Listener[] {
+  const common = {
+    clock,
+    logger: log.named("http/listener"),
+    limits: limitsOf(config),
+    keepalive: keepaliveOf(config),
+    pool: new OutputPool(),
+  };
+  const clientTls = tlsFilesOf(config, "client");
+  const peerTls = tlsFilesOf(config, "peer");
+  const open = (url: string, extra: Partial<ListenerOptions>) =>
+    new Listener({ ...common, url, ...extra });
+  const client = clientTls === undefined ? {} : { tls: clientTls };
+  const peer = peerTls === undefined ? {} : { tls: peerTls };
+  const apart = config["listen-client-http-urls"];
+  return [
+    ...config["listen-peer-urls"].map((url) =>
+      open(url, { ...peer, fetch: peerFetch(member, edges.client), name: "peer" }),
+    ),
+    ...config["listen-client-urls"].map((url) =>
+      open(url, {
+        ...client,
+        grpc: edges.grpc,
+        ...(apart.length === 0 ? { fetch: edges.client } : {}),
+      }),
+    ),
+    ...apart.map((url) => open(url, { ...client, fetch: edges.client })),
+    ...config["listen-metrics-urls"].map((url) => open(url, { ...client, fetch: edges.metrics })),
+  ];
+}

@@ -1,0 +1,118 @@
+/** From the checked configuration to what a member and its listeners are built from. */
+
+import { DEFAULT_HTTP2_LIMITS, type Http2Limits, type KeepaliveOptions } from "../../http/index.ts";
+import { BunClock, BunDisk, BunRandom, newBunDigest, type RootLogger } from "../../io/bun/index.ts";
+import type { DiskError } from "../../io/index.ts";
+import type { MemberOptions } from "../../server/index.ts";
+import type { TlsFiles } from "../../tls/index.ts";
+import type { Config } from "./config.ts";
+import { parseDurationMs, parseInteger } from "./go-values.ts";
+import { ConfigProblem } from "./parse-flags.ts";
+
+const QUOTA_DEFAULT_BYTES = 2 * 1024 ** 3;
+const QUOTA_SUGGESTED_MAX_BYTES = 8 * 1024 ** 3;
+const HOUR_MS = 3_600_000;
+
+export function memberOptions(
+  config: Config,
+  log: RootLogger,
+  onDiskFailure: (error: DiskError) => void,
+): MemberOptions | ConfigProblem {
+  const retention = retentionOf(config);
+  if (retention instanceof ConfigProblem) return retention;
+  return {
+    disk: new BunDisk(),
+    clock: new BunClock(),
+    random: new BunRandom(),
+    newDigest: newBunDigest,
+    logger: log.named("server/member"),
+    name: config.name,
+    dataDirectory: config["data-dir"],
+    walDirectory: config["wal-dir"],
+    initialPeerUrls: config["initial-advertise-peer-urls"],
+    initialCluster: config["initial-cluster"],
+    initialClusterState: config["initial-cluster-state"],
+    clusterToken: config["initial-cluster-token"],
+    pageCacheBytes: config["page-cache-bytes"],
+    onDiskFailure,
+    clientUrls: config["advertise-client-urls"],
+    electionTimeoutMs: config["election-timeout"],
+    requestBytesMax: config["max-request-bytes"],
+    txnOperationsMax: config["max-txn-ops"],
+    quotaBytes: quotaOf(config, log),
+    batchIntervalMs: config["backend-batch-interval"],
+    batchWritesMax: config["backend-batch-limit"],
+    entriesPerSnapshot: config["snapshot-count"],
+    catchupEntries: config["snapshot-catchup-entries"],
+    progressIntervalMs: config["watch-progress-notify-interval"],
+    retention,
+  };
+}
+
+function quotaOf(config: Config, log: RootLogger): number {
+  const quota = config["quota-backend-bytes"];
+  if (quota < 0) {
+    log.info("disabled backend quota", { "quota-size-bytes": quota });
+    return Infinity;
+  }
+  if (quota > QUOTA_SUGGESTED_MAX_BYTES) {
+    log.warn("quota exceeds the maximum value", {
+      "quota-size-bytes": quota,
+      "quota-maximum-size-bytes": QUOTA_SUGGESTED_MAX_BYTES,
+    });
+  }
+  return quota === 0 ? QUOTA_DEFAULT_BYTES : quota;
+}
+
+function retentionOf(config: Config): MemberOptions["retention"] | ConfigProblem {
+  const text = config["auto-compaction-retention"];
+  const whole = parseInteger(text);
+  const periodMs = whole === undefined ? parseDurationMs(text) : whole * HOUR_MS;
+  if (periodMs === undefined || periodMs < 0) {
+    return new ConfigProblem(
+      `error parsing CompactionRetention: time: invalid duration ${JSON.stringify(text)}`,
+    );
+  }
+  if (periodMs === 0) return { mode: "off" };
+  if (config["auto-compaction-mode"] === "revision") {
+    if (whole === undefined) {
+      return new ConfigProblem(
+        `error parsing CompactionRetention: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
+      );
+    }
+    return { mode: "revision", revisions: whole };
+  }
+  return { mode: "periodic", periodMs };
+}
+
+type Version = "TLS1.2" | "TLS1.3";
+
+/** The TLS files of the client listeners, or of the peer listeners; undefined when there are none. */
+export function tlsFilesOf(config: Config, side: "client" | "peer"): TlsFiles | undefined {
+  const peer = side === "peer";
+  const certFile = config[peer ? "peer-cert-file" : "cert-file"];
+  if (certFile === "") return undefined;
+  return {
+    certFile,
+    keyFile: config[peer ? "peer-key-file" : "key-file"],
+    trustedCaFile: config[peer ? "peer-trusted-ca-file" : "trusted-ca-file"],
+    clientCertAuth: config[peer ? "peer-client-cert-auth" : "client-cert-auth"],
+    crlFile: config[peer ? "peer-crl-file" : "client-crl-file"],
+    cipherSuites: config["cipher-suites"],
+    minVersion: config["tls-min-version"] as Version,
+    maxVersion: config["tls-max-version"] as "" | Version,
+  };
+}
+
+export function limitsOf(config: Config): Http2Limits {
+  return { ...DEFAULT_HTTP2_LIMITS, maxConcurrentStreams: config["max-concurrent-streams"] };
+}
+
+export function keepaliveOf(config: Config): KeepaliveOptions {
+  return {
+    minIntervalMs: config["grpc-keepalive-min-time"],
+    permitWithoutStream: false,
+    intervalMs: config["grpc-keepalive-interval"],
+    timeoutMs: config["grpc-keepalive-timeout"],
+  };
+}

@@ -1,0 +1,52 @@
+/**
+ * Decides when the write batch becomes a database transaction: a while after its first write, or when it is full
+ * (etcd's 100 ms and 10,000 writes). An idle member writes nothing.
+ */
+import type { Database } from "../database/index.ts";
+import type { Clock, Timer } from "../io/index.ts";
+
+export interface CommitterOptions {
+  readonly intervalMs: number;
+  readonly writesMax: number;
+}
+
+export class DatabaseCommitter {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #options: CommitterOptions;
+  #timer: Timer | null = null;
+  #stopped = false;
+
+  constructor(database: Database, clock: Clock, options: CommitterOptions) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** Called after entries were applied. */
+  noteWrites(): void {
+    if (this.#stopped) return;
+    if (this.#database.pendingWrites() >= this.#options.writesMax) {
+      this.commit();
+      return;
+    }
+    if (this.#timer !== null || this.#database.pendingWrites() === 0) return;
+    this.#timer = this.#clock.setTimer(this.#options.intervalMs, () => {
+      this.#timer = null;
+      this.commit();
+    });
+  }
+
+  /** Commits what is there; `done` after it is durable. */
+  commit(done?: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#database.commit(done);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+}

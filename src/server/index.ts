@@ -1,0 +1,2 @@
+export { type BootstrapOptions, StartProblem } from "./bootstrap.ts";
+export { Member, type MemberOptions } from "./member.ts";

@@ -1,0 +1,139 @@
+/** The lease service. Grants and revocations are replicated; renewals and times to live are the leader's clock. */
+import {
+  EtcdError,
+  encodeLeaseCheckpointRequest,
+  encodeLeaseGrantRequest,
+  encodeLeaseRevokeRequest,
+  errLeaseTTLTooLarge,
+  errNotPrimary,
+  type LeaseGrantRequest,
+  type LeaseGrantResponseInit,
+  type LeaseKeepAliveRequest,
+  type LeaseKeepAliveResponseInit,
+  type LeaseLeasesRequest,
+  type LeaseLeasesResponseInit,
+  type LeaseRevokeRequest,
+  type LeaseRevokeResponseInit,
+  type LeaseService,
+  type LeaseTimeToLiveRequest,
+  type LeaseTimeToLiveResponseInit,
+  type RequestStream,
+  type StreamCall,
+  type UnaryCall,
+} from "../api/index.ts";
+import type { Clock } from "../io/index.ts";
+import { LEASE_TTL_SECONDS_MAX, type Lessor } from "../lease/index.ts";
+import type { Store } from "../mvcc/index.ts";
+import { CommandKind, leaseGrantCost } from "../state-machine/index.ts";
+import type { LeaseIdSource } from "./lease-id-source.ts";
+import type { Proposer } from "./proposer.ts";
+import type { QuotaGuard } from "./quota-guard.ts";
+import type { Reads } from "./reads.ts";
+import type { HeaderFactory } from "./response-header.ts";
+
+export interface LeaseServiceParts {
+  readonly lessor: Lessor;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly proposer: Proposer;
+  readonly reads: Reads;
+  readonly headers: HeaderFactory;
+  readonly quota: QuotaGuard;
+  readonly leaseIds: LeaseIdSource;
+}
+
+export class LeaseServer implements LeaseService {
+  readonly #parts: LeaseServiceParts;
+  renewedCount = 0;
+
+  constructor(parts: LeaseServiceParts) {
+    this.#parts = parts;
+  }
+
+  leaseGrant(request: LeaseGrantRequest, call: UnaryCall<LeaseGrantResponseInit>): void {
+    const { quota, proposer, lessor, leaseIds } = this.#parts;
+    const refused = quota.refuse(leaseGrantCost());
+    if (refused !== null) {
+      call.fail(refused);
+      return;
+    }
+    if (request.TTL > LEASE_TTL_SECONDS_MAX) {
+      call.fail(errLeaseTTLTooLarge);
+      return;
+    }
+    if (request.ID === 0n) request.ID = leaseIds.next((id) => lessor.has(id));
+    proposer.propose(CommandKind.leaseGrant, encodeLeaseGrantRequest, request, call);
+  }
+
+  leaseRevoke(request: LeaseRevokeRequest, call: UnaryCall<LeaseRevokeResponseInit>): void {
+    this.#parts.proposer.propose(CommandKind.leaseRevoke, encodeLeaseRevokeRequest, request, call);
+  }
+
+  leaseKeepAlive(
+    requests: RequestStream<LeaseKeepAliveRequest>,
+    call: StreamCall<LeaseKeepAliveResponseInit>,
+  ): void {
+    requests.onMessage((request) => {
+      const response = this.#renew(request.ID);
+      if (response instanceof EtcdError) {
+        call.fail(response);
+        return;
+      }
+      if (!call.send(response)) {
+        requests.pause();
+        call.onDrain(() => requests.resume());
+      }
+    });
+    requests.onEnd(() => call.end());
+  }
+
+  #renew(id: bigint): LeaseKeepAliveResponseInit | EtcdError {
+    const { lessor, clock, store, headers, proposer } = this.#parts;
+    if (!lessor.isPrimary()) return errNotPrimary;
+    const header = headers.header(store.revision());
+    const checkpointed = (lessor.get(id)?.remainingTtlSeconds ?? 0) > 0;
+    const ttl = lessor.renew(id, clock.monotonicMs());
+    if (ttl === undefined) return { header, ID: id, TTL: 0 };
+    this.renewedCount++;
+    if (checkpointed) {
+      // The rest of the time that was replicated is no longer true.
+      proposer.proposeQuietly(CommandKind.leaseCheckpoint, encodeLeaseCheckpointRequest, {
+        checkpoints: [{ ID: id, remaining_TTL: 0 }],
+      });
+    }
+    return { header, ID: id, TTL: ttl };
+  }
+
+  leaseTimeToLive(
+    request: LeaseTimeToLiveRequest,
+    call: UnaryCall<LeaseTimeToLiveResponseInit>,
+  ): void {
+    this.#parts.reads.wait((failure) => {
+      if (failure !== null) call.fail(failure);
+      else call.succeed(this.#timeToLive(request));
+    });
+  }
+
+  #timeToLive(request: LeaseTimeToLiveRequest): LeaseTimeToLiveResponseInit {
+    const { lessor, clock, store, headers } = this.#parts;
+    const header = headers.header(store.revision());
+    const lease = lessor.get(request.ID);
+    const nowMs = clock.monotonicMs();
+    if (lease === undefined || lease.expiryMs <= nowMs) return { header, ID: request.ID, TTL: -1 };
+    return {
+      header,
+      ID: lease.id,
+      TTL: lessor.remainingSeconds(lease, nowMs),
+      grantedTTL: lease.ttlSeconds,
+      keys: request.keys ? lessor.sortedKeys(lease.id) : [],
+    };
+  }
+
+  leaseLeases(_request: LeaseLeasesRequest, call: UnaryCall<LeaseLeasesResponseInit>): void {
+    const { lessor, store, headers } = this.#parts;
+    call.succeed({
+      header: headers.header(store.revision()),
+      leases: lessor.byExpiry().map((lease) => ({ ID: lease.id })),
+    });
+  }
+}

@@ -1,0 +1,150 @@
+/** The maintenance service of one member. */
+import {
+  AlarmRequestAlarmAction as Action,
+  type AlarmRequest,
+  type AlarmResponseInit,
+  AlarmType,
+  type DefragmentRequest,
+  type DefragmentResponseInit,
+  encodeAlarmRequest,
+  errUnknownMethod,
+  type HashKVRequest,
+  type HashKVResponseInit,
+  type HashRequest,
+  type HashResponseInit,
+  type MaintenanceService,
+  type SnapshotRequest,
+  type SnapshotResponseInit,
+  type StatusRequest,
+  type StatusResponseInit,
+  type StreamCall,
+  type UnaryCall,
+} from "../api/index.ts";
+import { ETCD_VERSION, STORAGE_VERSION } from "../base/version.ts";
+import type { Alarm, Alarms, Membership } from "../cluster/index.ts";
+import type { Store } from "../mvcc/index.ts";
+import type { ReplicatedLog } from "../raft/index.ts";
+import { CommandKind, errorOfRevision, type StateMachine } from "../state-machine/index.ts";
+import type { Proposer } from "./proposer.ts";
+import type { QuotaGuard } from "./quota-guard.ts";
+import type { HeaderFactory } from "./response-header.ts";
+import { type SnapshotStreamParts, streamSnapshot } from "./snapshot-stream.ts";
+
+export interface MaintenanceParts extends SnapshotStreamParts {
+  readonly log: ReplicatedLog;
+  readonly store: Store;
+  readonly stateMachine: StateMachine;
+  readonly alarms: Alarms;
+  readonly membership: Membership;
+  readonly proposer: Proposer;
+  readonly headers: HeaderFactory;
+  readonly quota: QuotaGuard;
+  readonly memberId: bigint;
+}
+
+const TYPE_NAMES = new Map<number, string>(
+  Object.entries(AlarmType).map(([name, value]) => [value, name]),
+);
+
+export class MaintenanceServer implements MaintenanceService {
+  readonly #parts: MaintenanceParts;
+
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts;
+  }
+
+  alarm(request: AlarmRequest, call: UnaryCall<AlarmResponseInit>): void {
+    const known = Object.values(Action) as number[];
+    if (!known.includes(request.action)) {
+      call.fail(errUnknownMethod); // a real server dies of this one
+      return;
+    }
+    this.#parts.proposer.propose(CommandKind.alarm, encodeAlarmRequest, request, {
+      succeed: (response: AlarmResponseInit) => {
+        response.header = this.#parts.headers.header(this.#parts.store.revision());
+        call.succeed(response);
+      },
+      fail: (error) => call.fail(error),
+    });
+  }
+
+  status(_request: StatusRequest, call: UnaryCall<StatusResponseInit>): void {
+    const { log, store, database, stateMachine, alarms, headers, quota } = this.#parts;
+    const raft = log.status();
+    const errors = raft.leader === 0n ? ["etcdserver: no leader"] : [];
+    for (const alarm of alarms.list()) errors.push(alarmText(alarm));
+    call.succeed({
+      header: headers.header(store.revision()),
+      version: ETCD_VERSION,
+      dbSize: database.sizeBytes(),
+      leader: raft.leader,
+      raftIndex: raft.commit,
+      raftTerm: raft.term,
+      raftAppliedIndex: stateMachine.appliedIndex(),
+      errors,
+      dbSizeInUse: database.inUseBytes(),
+      isLearner: this.#parts.membership.member(this.#parts.memberId)?.isLearner ?? false,
+      storageVersion: STORAGE_VERSION,
+      dbSizeQuota: Number.isFinite(quota.quotaBytes()) ? quota.quotaBytes() : 0,
+      downgradeInfo: { enabled: false },
+    });
+  }
+
+  /** Answers when no page of the file is wasted; the answer has no header (observed on real members). */
+  defragment(_request: DefragmentRequest, call: UnaryCall<DefragmentResponseInit>): void {
+    const { database, background, logger, clock } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const before = database.sizeBytes();
+    logger.info("starting defragment", {});
+    const step = database.defragment(() => {
+      logger.info("finished defragmenting directory", {
+        "current-db-size-bytes-diff": database.sizeBytes() - before,
+        "current-db-size-bytes": database.sizeBytes(),
+        took: `${(clock.monotonicMs() - startMs).toFixed(3)}ms`,
+      });
+      call.succeed({});
+    });
+    background.add(step);
+  }
+
+  hash(_request: HashRequest, call: UnaryCall<HashResponseInit>): void {
+    const { database, background, store, headers } = this.#parts;
+    database.commit(() => {
+      const hashing = database.hash();
+      background.add(() => {
+        if (hashing.step()) return true;
+        call.succeed({ header: headers.header(store.revision()), hash: hashing.result() });
+        return false;
+      });
+    });
+  }
+
+  hashKV(request: HashKVRequest, call: UnaryCall<HashKVResponseInit>): void {
+    const { store, background, headers } = this.#parts;
+    const hashing = store.hashKv(request.revision);
+    if (typeof hashing === "string") {
+      call.fail(errorOfRevision(hashing));
+      return;
+    }
+    background.add(() => {
+      if (hashing.step()) return true;
+      const result = hashing.result();
+      call.succeed({
+        header: headers.header(store.revision()),
+        hash: result.hash,
+        compact_revision: result.compactRevision,
+        hash_revision: result.hashRevision,
+      });
+      return false;
+    });
+  }
+
+  snapshot(_request: SnapshotRequest, call: StreamCall<SnapshotResponseInit>): void {
+    streamSnapshot(this.#parts, call);
+  }
+}
+
+/** The text form that Status lists alarms in. */
+function alarmText(alarm: Alarm): string {
+  return `memberID:${alarm.memberId} alarm:${TYPE_NAMES.get(alarm.type) ?? alarm.type} `;
+}

@@ -1,0 +1,101 @@
+/**
+ * Drives the replicated log: gathers the proposals of one turn of the event loop, makes them durable with one
+ * write and one sync, and applies what is committed in order. The duties and their order are the contract of
+ * raft/types.ts: nothing is applied or answered before it is durable (incident 2).
+ */
+import type { Clock } from "../io/index.ts";
+import type { ReplicatedLog } from "../raft/index.ts";
+import type { ReplySink, StateMachine } from "../state-machine/index.ts";
+import type { WriteAheadLog } from "../wal/index.ts";
+
+const APPLY_SLICE_MS = 2;
+const APPLY_CHUNK_COUNT = 64;
+
+export interface RaftLoopOptions {
+  readonly clock: Clock;
+  readonly log: ReplicatedLog;
+  readonly wal: WriteAheadLog;
+  readonly stateMachine: StateMachine;
+  /** Gets every reply. */
+  readonly reply: ReplySink;
+  /** Called after each slice of applied entries. */
+  readonly onApplied: () => void;
+}
+
+export class RaftLoop {
+  readonly #options: RaftLoopOptions;
+  #turnScheduled = false;
+  #applyScheduled = false;
+  #unappliedBytes = 0;
+  #stopped = false;
+
+  constructor(options: RaftLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes proposed and not yet applied: what the admission bounds. */
+  unappliedBytes(): number {
+    return this.#unappliedBytes;
+  }
+
+  /** False when this member cannot take proposals (no leader). */
+  propose(kind: number, data: Uint8Array): boolean {
+    if (this.#options.log.propose(kind, data) === 0) return false;
+    this.#unappliedBytes += data.length;
+    this.wake();
+    return true;
+  }
+
+  /** There may be something to persist: look in the next turn, after what has arrived was handled. */
+  wake(): void {
+    if (this.#turnScheduled || this.#stopped) return;
+    this.#turnScheduled = true;
+    this.#options.clock.soon(() => this.#turn());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #turn(): void {
+    this.#turnScheduled = false;
+    if (this.#stopped) return;
+    const { log, wal } = this.#options;
+    const ready = log.takeReady();
+    if (ready === null) return;
+    wal.append(ready.entries, ready.hardState);
+    const last = ready.entries.at(-1)?.index ?? 0;
+    wal.flush(() => this.#durable(last));
+  }
+
+  #durable(index: number): void {
+    if (this.#stopped) return;
+    if (index > 0) this.#options.log.persisted(index);
+    this.#apply();
+  }
+
+  #apply(): void {
+    if (this.#applyScheduled) return;
+    const { clock, log, stateMachine, reply, onApplied } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const end = nowMs + APPLY_SLICE_MS;
+    for (;;) {
+      const entries = log.takeCommitted(APPLY_CHUNK_COUNT);
+      for (const entry of entries) {
+        stateMachine.apply(entry, nowMs, reply);
+        // Entries recovered from the log were never counted.
+        this.#unappliedBytes = Math.max(0, this.#unappliedBytes - entry.data.length);
+      }
+      if (entries.length < APPLY_CHUNK_COUNT) break;
+      if (clock.monotonicMs() >= end) {
+        this.#applyScheduled = true;
+        clock.soon(() => {
+          this.#applyScheduled = false;
+          if (!this.#stopped) this.#apply();
+        });
+        break;
+      }
+    }
+    onApplied();
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Linearizable reads: a read waits until this member knows that its applied state is no older than the moment the
+ * read began (thesis 6.4). A cluster of one knows that at once; the queue holds reads until the first entry of the
+ * term is applied after a start.
+ */
+import { type EtcdError, errStopped, errTimeout } from "../api/index.ts";
+import type { Clock, Timer } from "../io/index.ts";
+import type { ReplicatedLog } from "../raft/index.ts";
+import type { StateMachine } from "../state-machine/index.ts";
+
+/** A read that waits; called with null when it may run. */
+export type ReadWaiter = (problem: EtcdError | null) => void;
+
+const WAITING_MAX = 100_000;
+
+export class Reads {
+  readonly #log: ReplicatedLog;
+  readonly #stateMachine: StateMachine;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  #waiting: ReadWaiter[] = [];
+  #timer: Timer | null = null;
+
+  constructor(parts: {
+    log: ReplicatedLog;
+    stateMachine: StateMachine;
+    clock: Clock;
+    timeoutMs: number;
+  }) {
+    this.#log = parts.log;
+    this.#stateMachine = parts.stateMachine;
+    this.#clock = parts.clock;
+    this.#timeoutMs = parts.timeoutMs;
+  }
+
+  /** Whether a linearizable read may be served right now: the hot path, without a queue. */
+  isReady(): boolean {
+    return this.#waiting.length === 0 && this.#log.isReadable();
+  }
+
+  wait(waiter: ReadWaiter): void {
+    if (this.isReady()) {
+      waiter(null);
+      return;
+    }
+    if (this.#waiting.length >= WAITING_MAX) {
+      waiter(errTimeout);
+      return;
+    }
+    this.#waiting.push(waiter);
+    this.#timer ??= this.#clock.setTimer(this.#timeoutMs, () => this.#flush(errTimeout));
+  }
+
+  /** Called after entries were applied. */
+  onApplied(): void {
+    if (this.#waiting.length === 0 || !this.#log.isReadable()) return;
+    if (this.#stateMachine.appliedIndex() < this.#log.status().commit) return;
+    this.#flush(null);
+  }
+
+  stop(): void {
+    this.#flush(errStopped);
+  }
+
+  #flush(problem: EtcdError | null): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) waiter(problem);
+  }
+}

@@ -1,0 +1,29 @@
+export { COMMAND_NAMES, type Command, CommandKind } from "./command.ts";
+export { decodeCommand, encodeCommand } from "./command-codec.ts";
+export {
+  errorOfRevision,
+  executeRange,
+  finishRange,
+  planRange,
+  type RangePlan,
+  type RangeView,
+} from "./range.ts";
+export {
+  checkDeleteRange,
+  checkPut,
+  checkRange,
+  checkTxn,
+  isReadOnlyTxn,
+  isSerializableTxn,
+  leaseGrantCost,
+  putCost,
+  txnCost,
+} from "./request-checks.ts";
+export {
+  type LogEntry,
+  type Reply,
+  type ReplySink,
+  StateMachine,
+  type StateMachineParts,
+} from "./state-machine.ts";
+export { runReadOnly, type TxnView } from "./txn.ts";
