@@ -3,9 +3,9 @@
  *
  * Work goes in slices: a run of whole revisions is read once and matched against all watchers that stand
  * inside it, then each of them gets one response and moves on to the slice's end. Every part can stop and go
- * on in a later turn, since a slice holds history, which does not change. Which revision the next slice
- * starts at alternates between the lowest that anyone needs and the next one ahead of the last slice: a
- * newcomer with a long way to go cannot hold up those who are nearly there, nor the other way round.
+ * on in a later turn, since a slice holds history, which does not change. Slices start alternately at the
+ * lowest and at the highest revision that anyone needs: a newcomer with a long way to go cannot hold up those
+ * who are nearly there, nor the other way round.
  */
 import { assert } from "../../base/assert.ts";
 import type { ChangeEvent, ChangeSource } from "../types.ts";
@@ -57,8 +57,6 @@ export class CatchUp {
   readonly #group = new WatcherGroup();
   readonly #watchers = new Set<Watcher>();
   #slice: Slice | null = null;
-  /** Where the last slice ended. */
-  #sweepRevision = 0;
   #lowestFirst = true;
 
   constructor(source: ChangeSource, owner: CatchUpOwner, nextRound: () => number) {
@@ -107,7 +105,7 @@ export class CatchUp {
   #begin(): boolean {
     const compactRevision = this.#source.compactRevision();
     let lowest = Infinity;
-    let ahead = Infinity;
+    let highest = 0;
     for (const watcher of this.#watchers) {
       if (!watcher.stream.sink.writable) {
         this.#owner.park(watcher);
@@ -116,11 +114,11 @@ export class CatchUp {
       } else {
         const next = watcher.nextRevision;
         if (next < lowest) lowest = next;
-        if (next >= this.#sweepRevision && next < ahead) ahead = next;
+        if (next > highest) highest = next;
       }
     }
     if (lowest === Infinity) return false;
-    const fromRevision = this.#lowestFirst || ahead === Infinity ? lowest : ahead;
+    const fromRevision = this.#lowestFirst ? lowest : highest;
     this.#lowestFirst = !this.#lowestFirst;
     const round = this.#nextRound();
     this.#slice = {
@@ -148,8 +146,7 @@ export class CatchUp {
     if (answer === "compacted") {
       // Overtaken between two reads. What was read before is complete and still goes out; who needs what is
       // gone now is told so when the next slice begins.
-      if (slice.events.length === 0) this.#slice = null;
-      else this.#enrollMembers(slice);
+      this.#enrollMembers(slice);
       return 1;
     }
     assert(answer.nextRevision > slice.nextRevision, "the source must advance");
@@ -175,7 +172,6 @@ export class CatchUp {
 
   /** From here on it is fixed who gets this slice: everybody who stands inside it now. */
   #enrollMembers(slice: Slice): void {
-    this.#sweepRevision = slice.nextRevision;
     slice.phase = "match";
     for (const watcher of this.#watchers) {
       const next = watcher.nextRevision;

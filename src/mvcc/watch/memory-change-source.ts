@@ -24,6 +24,8 @@ interface MemoryRecord {
 export class MemoryChangeSource implements ChangeSource {
   /** Everything that ever happened. */
   readonly log: ChangeBatch[] = [];
+  /** Makes reads shorter than they were asked for, as a full byte bound does. */
+  revisionsPerReadMax = Infinity;
   #batches: ChangeBatch[] = [];
   readonly #records = new Map<string, MemoryRecord[]>();
   #revision = 1;
@@ -98,7 +100,7 @@ export class MemoryChangeSource implements ChangeSource {
     let bytes = 0;
     for (const batch of this.#batches) {
       if (batch.revision < fromRevision) continue;
-      if (batches.length >= revisionsMax || bytes > bytesMax) {
+      if (batches.length >= Math.min(revisionsMax, this.revisionsPerReadMax) || bytes > bytesMax) {
         return { batches, nextRevision: batch.revision };
       }
       batches.push(batch);
