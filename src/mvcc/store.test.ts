@@ -258,7 +258,7 @@ function perform(bench: Bench, s: Step): void {
 
 test("Store agrees with a list of changes over transactions, compactions, commits and crashes", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
       const bench = new Bench();
       bench.disk.syncMode = "step";
       for (const s of steps) perform(bench, s);

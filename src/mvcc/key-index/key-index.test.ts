@@ -88,7 +88,7 @@ const step = fc.oneof(
 
 test("KeyIndex agrees with a list of revisions per key under puts, deletes and compactions", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
       const index = new KeyIndex({ hashSeed: 7 });
       const model = new Model();
       let revision = 1;
