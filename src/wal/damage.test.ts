@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { FaultDisk } from "../../test/disk/fault-disk.ts";
 import { WalDamage, type WalEntry, type WalRecovery, WriteAheadLog } from "./index.ts";
 import { parseSegmentName } from "./segment-name.ts";
+import { startState } from "./segment-reader.ts";
+import { encodeSegmentStart } from "./segment-start.ts";
 import { verifyLog } from "./verify-log.ts";
 
 const DIRECTORY = "/member/wal";
@@ -261,4 +263,79 @@ test("verifyLog reports clean, torn and damaged logs and changes nothing", () =>
   const sector = Math.floor((end - 1) / 512) * 512;
   file.writeAt(new Uint8Array(512), 0, 512, sector);
   expect(verifyLog(torn, DIRECTORY).verdict).toBe("torn");
+});
+
+test("a commit index beyond the last entry is damage: entries that were synced are gone", () => {
+  const chain = { ...startState(), nextNumber: 1 };
+  const hardState = { term: 1, vote: 0n, commit: 3 };
+  const { bytes } = encodeSegmentStart(0, chain, METADATA, hardState, 1024);
+  const image = new Uint8Array(1024);
+  image.set(bytes);
+  const disk = diskWith(new Map([["0000000000000000-0000000000000001.wal", image]]));
+  expect(() => WriteAheadLog.open({ disk, directory: DIRECTORY }, 0)).toThrow("3 was committed");
+});
+
+test("segments of another chain that fit by their names are damage", () => {
+  const build = (fill: number) => {
+    const disk = new FaultDisk();
+    disk.makeDirectory("/member");
+    const options = { disk, directory: DIRECTORY, segmentBytes: SEGMENT_BYTES };
+    const log = WriteAheadLog.create(options, METADATA);
+    for (let index = 1; index <= 20; index++) {
+      const data = new Uint8Array(60).fill(fill);
+      log.append([{ term: 2, index, kind: 0, data }], null);
+      log.flush(() => {});
+    }
+    return images(disk);
+  };
+  const ours = build(1);
+  const theirs = build(2);
+  expect([...ours.keys()]).toEqual([...theirs.keys()]);
+  for (const name of ours.keys()) {
+    expect(openBytes(new Map(ours).set(name, theirs.get(name)!))).toBe("damage");
+  }
+  // The same within one segment: the tail of another history spliced in where a batch begins.
+  const newest = newestOf(ours);
+  const spliced = ours.get(newest)!.slice();
+  const view = new DataView(spliced.buffer);
+  let at = 96 + view.getUint32(8, true);
+  at += 96 + view.getUint32(at + 8, true);
+  spliced.set(theirs.get(newest)!.subarray(at), at);
+  expect(openBytes(new Map(ours).set(newest, spliced))).toBe("damage");
+});
+
+test("a batch torn over an older mark that spans two sectors is torn, not damage; the wipe is durable", () => {
+  let reached = 0;
+  for (let bytes = 0; bytes < 200; bytes += 8) {
+    for (const closed of [false, true]) {
+      const disk = new FaultDisk();
+      disk.makeDirectory("/member");
+      const options = { disk, directory: DIRECTORY, segmentBytes: 8192 };
+      let log = WriteAheadLog.create(options, METADATA);
+      log.append([{ term: 1, index: 1, kind: 0, data: new Uint8Array(bytes).fill(1) }], null);
+      log.flush(() => {});
+      if (closed) log.close();
+      else log.markSynced();
+      log = WriteAheadLog.open(options, 0).log;
+      const path = `${DIRECTORY}/0000000000000000-0000000000000001.wal`;
+      const before = disk.contents(path);
+      const mark = Buffer.from(before).lastIndexOf("CWB1");
+      const sectorEnd = Math.ceil(mark / 512) * 512;
+      if (sectorEnd <= mark || sectorEnd >= mark + 96) continue;
+      reached++;
+      log.append([{ term: 1, index: 2, kind: 0, data: new Uint8Array(900).fill(2) }], null);
+      log.flush(() => {});
+      disk.open(path).writeAt(before, mark, sectorEnd - mark, mark); // the first sector was lost
+      const { recovered } = WriteAheadLog.open(options, 0);
+      expect([recovered.entries.length, recovered.tornTail?.offset]).toEqual([1, mark]);
+      disk.crash(bytes);
+      expect(
+        disk
+          .contents(path)
+          .subarray(mark)
+          .every((byte) => byte === 0),
+      ).toBe(true);
+    }
+  }
+  expect(reached).toBeGreaterThan(10);
 });
