@@ -131,7 +131,10 @@ export class WatchSession implements WatchSink {
     const { fragmentBytesMax } = this.#parts.limits;
     const messages = this.#encoder.fragments(watcher.id, events, headerRevision, fragmentBytesMax);
     // All pieces go at once: others of this watcher or of the stream must not come between them.
-    for (const message of messages) this.#sent(this.#call.sendEncoded(message));
+    for (const message of messages) {
+      if (this.#closed) return;
+      this.#sent(this.#call.sendEncoded(message));
+    }
   }
 
   compacted(watcher: Watcher, compactRevision: number): void {
