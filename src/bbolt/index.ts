@@ -4,6 +4,7 @@ export type { CommitPlan, CommitStep, PageRun } from "./commit-plan.ts";
 export { commitSteps } from "./commit-plan.ts";
 export type { CompactProgress } from "./compact.ts";
 export { TreeCompact } from "./compact.ts";
+export { TailMove } from "./move-tail.ts";
 export type { ReadTransaction } from "./read-transaction.ts";
 export { SnapshotReader } from "./snapshot-reader.ts";
 export { TreeDamage } from "./tree-damage.ts";

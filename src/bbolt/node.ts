@@ -14,6 +14,8 @@ const KEY_AT = 1;
 const KEY_BYTES = 2;
 const VALUE_AT = 3;
 const VALUE_BYTES = 4;
+/** Short keys are copied faster without a native call. */
+const COPY_BY_LOOP_BYTES_MAX = 32;
 const FIRST_ENTRIES = 16;
 const FIRST_HEAP_BYTES = 512;
 /** A node that grows beyond these is split in memory, which bounds the cost of inserting in its middle. */
@@ -132,7 +134,7 @@ export class Node {
     const start = this.#table[index * STRIDE + KEY_AT]!;
     const present = this.#table[index * STRIDE + KEY_BYTES]!;
     const heap = this.#heap;
-    const shared = key.length < present ? key.length : present;
+    const shared = Math.min(key.length, present);
     for (let i = 0; i < shared; i++) {
       const order = key[i]! - heap[start + i]!;
       if (order !== 0) return order;
@@ -228,7 +230,8 @@ export class Node {
     const length = first.length + (second === null ? 0 : second.length);
     if (this.#heapBytes + length > this.#heap.length) this.#moveHeap(length);
     const at = this.#heapBytes;
-    this.#heap.set(first, at);
+    if (first.length > COPY_BY_LOOP_BYTES_MAX) this.#heap.set(first, at);
+    else for (let i = 0; i < first.length; i++) this.#heap[at + i] = first[i]!;
     if (second !== null) this.#heap.set(second, at + first.length);
     this.#heapBytes = at + length;
     return at;

@@ -27,6 +27,7 @@ export const PAGE_OVERHEAD_BYTES = 320;
 export const KEY_BYTES_MAX = 32768;
 
 const HEADER_WORDS = 4;
+const PREFIX_COUNT_MIN = 32;
 
 export class Page {
   readonly pageId: number;
@@ -38,7 +39,7 @@ export class Page {
   readonly count: number;
   /** Pages in the run; 0 for an inline page, which owns none. */
   readonly pageCount: number;
-  /** Bytes that all keys of the page begin with. */
+  /** Bytes that all keys of the page begin with, as far as searching is to know. */
   readonly prefixBytes: number;
   /** Index of the word with the first element's key position. */
   readonly #positionWord: number;
@@ -92,11 +93,13 @@ export class Page {
   /** The index of the element with this key, or the complement (~) of where it would be inserted. */
   search(key: Uint8Array): number {
     if (this.count === 0) return ~0;
-    const outside = this.#comparePrefix(key);
-    if (outside !== 0) return outside < 0 ? ~0 : ~this.count;
+    const prefix = this.prefixBytes;
+    if (prefix > 0) {
+      const outside = this.#comparePrefix(key);
+      if (outside !== 0) return outside < 0 ? ~0 : ~this.count;
+    }
     const bytes = this.bytes;
     const words = this.words;
-    const prefix = this.prefixBytes;
     const length = key.length;
     let low = 0;
     let high = this.count - 1;
@@ -105,7 +108,7 @@ export class Page {
       const word = this.#positionWord + middle * 4;
       const start = PAGE_HEADER_BYTES + middle * ELEMENT_BYTES + words[word]!;
       const present = words[word + 1]!;
-      const shared = length < present ? length : present;
+      const shared = Math.min(length, present);
       let i = prefix;
       while (i < shared && key[i]! === bytes[start + i]!) i++;
       const order = i < shared ? key[i]! - bytes[start + i]! : length - present;
@@ -120,7 +123,7 @@ export class Page {
   #comparePrefix(key: Uint8Array): number {
     const prefix = this.prefixBytes;
     const start = this.keyAt(0);
-    const shared = key.length < prefix ? key.length : prefix;
+    const shared = Math.min(key.length, prefix);
     for (let i = 0; i < shared; i++) {
       const order = key[i]! - this.bytes[start + i]!;
       if (order !== 0) return order;
@@ -129,7 +132,8 @@ export class Page {
   }
 
   #sharedPrefix(): number {
-    if (this.count === 0) return 0;
+    // With few keys, comparing the prefix once costs a cache line more than it saves.
+    if (this.count < PREFIX_COUNT_MIN) return 0;
     const first = this.keyAt(0);
     const last = this.keyAt(this.count - 1);
     const limit = Math.min(this.keyBytes(0), this.keyBytes(this.count - 1));

@@ -13,6 +13,7 @@ import {
   fitsInline,
 } from "./bucket-value.ts";
 import { TreeCursor, type TreeView, type Unit } from "./cursor.ts";
+import { findPagesFrom } from "./find-pages.ts";
 import { Node } from "./node.ts";
 import { DEPTH_MAX, ELEMENT_FLAG_BUCKET, KEY_BYTES_MAX, Page } from "./page.ts";
 import { childNode, type NodeStore, rebalance } from "./rebalance.ts";
@@ -167,6 +168,22 @@ export class TreeWriter implements BucketWriter, TreeView {
     this.#sequenceChanged = false;
     this.changes++;
     return { rootPageId, value };
+  }
+
+  /**
+   * Takes pages from `firstPageId` on into memory, so that finish() writes them anew: those below `from` on,
+   * until `workMax` is done. `next` is where to go on, null at the end.
+   */
+  moveFrom(
+    firstPageId: number,
+    from: Uint8Array | null,
+    workMax: number,
+  ): { next: Uint8Array | null; moved: number; work: number } {
+    this.#store.assertWritable();
+    const found = findPagesFrom(this, firstPageId, from, workMax);
+    for (const key of found.keys) this.#locate(key);
+    if (found.keys.length > 0) this.changes++;
+    return { next: found.next, moved: found.keys.length, work: found.work };
   }
 
   #addBucket(name: Uint8Array, header: BucketHeader): TreeWriter {

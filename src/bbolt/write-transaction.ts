@@ -69,6 +69,12 @@ export class WriteTransaction implements WriterStore {
     return this.#root;
   }
 
+  /** The same with what the other files of this folder need. */
+  get tree(): TreeWriter {
+    assert(this.#state === "open", "the write transaction takes changes");
+    return this.#root;
+  }
+
   /** The state that this transaction makes; after plan(). */
   get meta(): Meta {
     assert(this.#meta !== null, "the write transaction is planned");
