@@ -90,6 +90,10 @@ export function planCall(head: RequestHead, table: MethodTable, peer: Peer): Cal
   if (typeof timeout === "string") return refuse(400, 13, `malformed grpc-timeout: ${timeout}`);
   const entry = table.find(head.path);
   if (entry === undefined) return refuse(200, 12, unknownMethodText(head.path, table));
+  if (encoding !== "" && encoding !== "identity" && encoding !== "gzip") {
+    const text = `grpc: Decompressor is not installed for grpc-encoding ${goQuote(encoding)}`;
+    return refuse(200, 12, text);
+  }
   const context: CallContext = {
     token: token ?? authorization,
     requireLeader,

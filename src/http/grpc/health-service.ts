@@ -125,6 +125,8 @@ function encodeHealthResponse(writer: ProtoWriter, response: HealthResponse): vo
 function encodeHealthList(writer: ProtoWriter, response: HealthResponse): void {
   writer.varint32(ENTRY_TAG);
   const entry = writer.beginNested();
+  writer.varint32(SERVICE_TAG);
+  writer.varint32(0);
   writer.varint32(VALUE_TAG);
   const value = writer.beginNested();
   encodeHealthResponse(writer, response);

@@ -48,9 +48,9 @@ export class MessageAssembler {
     this.#encoding = encoding;
   }
 
-  /** Whether a message has begun and not ended. */
+  /** Whether a message's body has begun and not ended. (grpc-go takes a torn envelope for a plain end.) */
   get isPartial(): boolean {
-    return this.#envelopeCount > 0;
+    return this.#envelopeCount === ENVELOPE_BYTES;
   }
 
   push(bytes: Buffer, start: number, end: number): void {
@@ -116,10 +116,6 @@ export class MessageAssembler {
       const text = "grpc: compressed flag set with identity or empty encoding";
       return this.#refuse(GrpcCode.Internal, text);
     }
-    if (this.#encoding !== "gzip") {
-      const text = `grpc: Decompressor is not installed for grpc-encoding "${this.#encoding}"`;
-      return this.#refuse(GrpcCode.Unimplemented, text);
-    }
     return true;
   }
 
@@ -153,7 +149,7 @@ export class MessageAssembler {
     const { messageBytesMax, inflate } = this.#options;
     const inflated = inflate(bytes.subarray(start, end), messageBytesMax);
     if (inflated === null) {
-      this.#refuse(GrpcCode.Internal, "grpc: failed to decompress the received message");
+      this.#refuse(GrpcCode.Internal, "grpc: failed to decompress the message: unexpected EOF");
     } else if (inflated === "too-large") {
       const text = `grpc: received message after decompression larger than max ${messageBytesMax}`;
       this.#refuse(GrpcCode.ResourceExhausted, text);

@@ -140,7 +140,7 @@ export class CallCore implements DeadlineEntry {
       return this.plan.entry.method.decode(bytes, start, end);
     } catch (error) {
       if (!(error instanceof ProtoError)) throw error;
-      this.endWithError(new EtcdError(GrpcCode.Internal, `${prefix}: proto: ${error.message}`));
+      this.endWithError(new EtcdError(GrpcCode.Internal, `${prefix}: ${protoText(error)}`));
       return null;
     }
   }
@@ -231,6 +231,11 @@ export class CallCore implements DeadlineEntry {
     counters.messagesSent[this.plan.entry.index]!++;
     counters.sentBytes += bytes;
   }
+}
+
+/** As Go's codec words it. */
+function protoText(error: ProtoError): string {
+  return error.message === "unexpected EOF" ? error.message : `proto: ${error.message}`;
 }
 
 function putEnvelope(bytes: Uint8Array, at: number, length: number): void {

@@ -33,6 +33,8 @@ export class StreamServerCall
   #clientEnded = false;
   #endDelivered = false;
   #delivering = false;
+  #started = false;
+  #chunkEnded = false;
 
   constructor(stream: Http2Stream, plan: CallPlan, server: CallServer, peer: GrpcPeer) {
     this.#core = new CallCore(stream, plan, server, peer);
@@ -122,7 +124,17 @@ export class StreamServerCall
     const core = this.#core;
     if (core.ended) return;
     const message = core.decode(bytes, start, end, UNMARSHAL_TEXT);
-    if (!core.ended) this.#waiting.push(message);
+    if (core.ended || this.#started) return;
+    this.#waiting.push(message);
+    const { stream } = core;
+    if (core.plan.entry.method.kind === "serverStream" && !stream.remoteClosed) {
+      stream.connection.callAtChunkEnd(this);
+    }
+  }
+
+  onChunkEnd(): void {
+    this.#chunkEnded = true;
+    this.#deliver();
   }
 
   onEndStream(): void {
@@ -203,21 +215,25 @@ export class StreamServerCall
     this.#owedBytes = 0;
   }
 
-  /** Server streaming: the one request and the client's half-close start the handler. */
+  /** Server streaming: the first request message starts the handler, once its chunk is read. */
   #startOnRequest(): void {
     const core = this.#core;
     const { method } = core.plan.entry;
     this.#payOwed();
-    if (!this.#clientEnded || this.#endDelivered || core.ended) return;
-    this.#endDelivered = true;
-    if (this.#waiting.length !== 1 || core.hasPartialMessage) {
-      const text = core.hasPartialMessage
-        ? "unexpected EOF"
-        : "cardinality violation: a server stream takes exactly one request message";
-      core.endWithError(new EtcdError(GrpcCode.Internal, text));
+    if (this.#started || core.ended) return;
+    if (this.#waiting.length === 0) {
+      if (!this.#clientEnded) return;
+      core.endWithError(
+        core.hasPartialMessage
+          ? new EtcdError(GrpcCode.Internal, "unexpected EOF")
+          : new EtcdError(GrpcCode.Unknown, "EOF"),
+      );
       return;
     }
-    const request = this.#waiting.pop();
+    if (!this.#clientEnded && !this.#chunkEnded) return;
+    this.#started = true;
+    const request = this.#waiting[0];
+    this.#waiting = [];
     core.start();
     if (method.kind === "serverStream") {
       method.handler(request as never, this as StreamCall<never>);

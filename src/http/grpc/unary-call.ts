@@ -1,5 +1,7 @@
 /**
- * A unary call: one request message and the client's half-close start the handler, one answer ends it.
+ * A unary call: one request message starts the handler, one answer ends it. The client's half-close usually comes
+ * in the same chunk and is waited for until the chunk's end, so that the stream closes without a reset; a client
+ * that leaves it out is answered all the same, and so is one that sends a second message (as grpc-go does).
  * Answering twice is a bug of the service; answering after the call was aborted is normal and does nothing.
  */
 import { type CallContext, EtcdError, GrpcCode, type UnaryCall } from "../../api/index.ts";
@@ -11,11 +13,11 @@ import type { MessageSink } from "./message-assembler.ts";
 import type { UnaryMethod } from "./method-table.ts";
 import { CallCore, type CallServer } from "./server-call.ts";
 
-const NOTHING = Symbol("no request message");
-
 export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, MessageSink {
   readonly #core: CallCore;
-  #request: unknown = NOTHING;
+  #request: unknown = null;
+  #requested = false;
+  #running = false;
 
   constructor(stream: Http2Stream, plan: CallPlan, server: CallServer, peer: GrpcPeer) {
     this.#core = new CallCore(stream, plan, server, peer);
@@ -59,13 +61,11 @@ export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, Mess
 
   takeMessage(bytes: Uint8Array, start: number, end: number): void {
     const core = this.#core;
-    if (core.ended) return;
-    if (this.#request !== NOTHING) {
-      const text = "cardinality violation: received multiple request messages for a unary call";
-      core.endWithError(new EtcdError(GrpcCode.Internal, text));
-      return;
-    }
+    if (core.ended || this.#requested) return;
+    this.#requested = true;
     this.#request = core.decode(bytes, start, end, "grpc: error unmarshalling request");
+    const { stream } = core;
+    if (!stream.remoteClosed && !core.ended) stream.connection.callAtChunkEnd(this);
   }
 
   failMessage(error: EtcdError): void {
@@ -74,16 +74,24 @@ export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, Mess
 
   onEndStream(): void {
     const core = this.#core;
-    if (core.ended) return;
-    if (this.#request === NOTHING || core.hasPartialMessage) {
-      const text = core.hasPartialMessage
-        ? "unexpected EOF"
-        : "cardinality violation: received no request message from non-client-streaming RPC";
-      core.endWithError(new EtcdError(GrpcCode.Internal, text));
-      return;
+    if (this.#requested) {
+      this.#run();
+    } else if (!core.ended) {
+      const text = core.hasPartialMessage ? "unexpected EOF" : "EOF";
+      core.endWithError(new EtcdError(GrpcCode.Unknown, text));
     }
+  }
+
+  onChunkEnd(): void {
+    this.#run();
+  }
+
+  #run(): void {
+    const core = this.#core;
+    if (core.ended || this.#running) return;
+    this.#running = true;
     const request = this.#request;
-    this.#request = NOTHING;
+    this.#request = null;
     core.start();
     (core.plan.entry.method as UnaryMethod).handler(request as never, this);
     core.watchDeadline();

@@ -44,6 +44,10 @@ export interface ConnectionHost {
   onFinished(): void;
 }
 
+export interface ChunkEndListener {
+  onChunkEnd(): void;
+}
+
 export interface ConnectionOptions {
   readonly limits: Http2Limits;
   readonly keepalive: KeepaliveOptions;
@@ -87,6 +91,7 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
   readonly #recentlyReset = new Set<number>();
   #drained: Http2Stream[] = [];
   #receiving = false;
+  #atChunkEnd: ChunkEndListener[] = [];
   #outputAnnounced = false;
   #draining = false;
 
@@ -115,17 +120,34 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
     this.lastReceivedMs = nowMs;
     this.#receiving = true;
     this.#reader.push(chunk);
+    if (this.#atChunkEnd.length > 0) this.#callAtChunkEnd();
     this.#receiving = false;
     if (this.out.position > this.limits.outputBytesMax && !this.finished) {
       this.fail(ErrorCode.EnhanceYourCalm, "output is not read");
     }
   }
 
+  /** Calls `listener` when the chunk that is being read has been read. Only from within a consumer's callback. */
+  callAtChunkEnd(listener: ChunkEndListener): void {
+    this.#atChunkEnd.push(listener);
+  }
+
+  #callAtChunkEnd(): void {
+    const listeners = this.#atChunkEnd;
+    this.#atChunkEnd = [];
+    for (const listener of listeners) listener.onChunkEnd();
+  }
+
   /** Fills `out` from the streams' queues as far as windows and room allow. The host calls it before it sends. */
   prepareOutput(): void {
-    this.#outputAnnounced = false;
+    // The host is here already: what is written below needs no call.
+    this.#outputAnnounced = true;
     if (!this.#line.isEmpty) this.#line.pump(this);
-    if (this.#drained.length === 0) return;
+    if (this.#drained.length > 0) this.#tellDrained();
+    this.#outputAnnounced = false;
+  }
+
+  #tellDrained(): void {
     const drained = this.#drained;
     this.#drained = [];
     for (const stream of drained) {
