@@ -9,6 +9,7 @@ import type { Services } from "../api/index.ts";
 import { METHODS } from "../api/index.ts";
 import type { Clock, Logger } from "../io/index.ts";
 import { debugVarsPage } from "./debug-vars.ts";
+import type { FetchHandler } from "./fetch-handler.ts";
 import { type HealthCounters, healthPages, type Page } from "./health.ts";
 import {
   type CallCounters,
@@ -52,7 +53,6 @@ export interface ApplicationOptions {
 
 type Environment = { Bindings: ConnectionInfo };
 export type Application = Hono<Environment>;
-export type FetchHandler = (request: Request, info: ConnectionInfo) => Promise<Response>;
 
 const STREAM_LIMITS = { queueBytes: 256 * 1024, queueBytesMax: 32 * 1024 * 1024 };
 

@@ -10,7 +10,7 @@ export interface ConnectionInfo {
   readonly peerName: string;
   readonly peerAddress: string;
   /** The connection is TLS. */
-  readonly secure: boolean;
+  readonly isTls: boolean;
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

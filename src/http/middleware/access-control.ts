@@ -31,7 +31,7 @@ export class AccessControl {
 
   /** The answer to a request that goes no further, without CORS headers; null for all others. */
   refuse(request: Request, path: string, info: ConnectionInfo): Response | null {
-    if (!info.secure) {
+    if (!info.isTls) {
       const host = hostName(request.headers.get("host") ?? "");
       if (this.#isHostAllowed(host)) return null;
       return sizedResponse(`${misdirectedText(host)}\n`, 421, TEXT_HEADERS);

@@ -1,0 +1,172 @@
+/** The families of etcd that a member's layers feed as they work. */
+import type { MemberInstruments } from "../api/metrics-source.ts";
+import type {
+  Counter,
+  Gauge,
+  Histogram,
+  Labelled,
+  MetricKind,
+  MetricsRegistry,
+} from "../base/metrics.ts";
+
+type Single = Histogram | Gauge | Counter;
+
+function shownValue(instrument: Single): number | Histogram {
+  return "value" in instrument ? instrument.value : instrument;
+}
+
+export function addInstrumentFamilies(
+  registry: MetricsRegistry,
+  instruments: MemberInstruments,
+): void {
+  addSingles(registry, instruments);
+  const histogram = "histogram";
+  addLabelled(
+    registry,
+    ["etcd_server_apply_duration_seconds", histogram, "Time to apply one log entry."],
+    ["op", "success"],
+    instruments.applySeconds,
+    [["version", "v3"]],
+  );
+  addLabelled(
+    registry,
+    ["etcd_server_request_duration_seconds", histogram, "Time from a request to its answer."],
+    ["type", "success"],
+    instruments.requestSeconds,
+  );
+  addLabelled(
+    registry,
+    ["etcd_server_range_duration_seconds", histogram, "Time to read one range."],
+    ["success"],
+    instruments.rangeSeconds,
+  );
+  addLabelled(
+    registry,
+    ["etcd_server_client_requests_total", "counter", "Calls by the version clients name."],
+    ["type", "client_api_version"],
+    instruments.clientRequests,
+  );
+  addLabelled(
+    registry,
+    ["etcd_network_server_stream_failures_total", "counter", "Streams that broke."],
+    ["Type", "API"],
+    instruments.streamFailures,
+  );
+}
+
+function addSingles(registry: MetricsRegistry, instruments: MemberInstruments): void {
+  const rows: readonly (readonly [name: string, help: string, instrument: Histogram])[] = [
+    ["etcd_disk_wal_fsync_duration_seconds", "Syncs of the log.", instruments.walFsyncSeconds],
+    ["etcd_disk_wal_write_duration_seconds", "Writes to the log.", instruments.walWriteSeconds],
+    [
+      "etcd_disk_backend_commit_duration_seconds",
+      "Commits of the database.",
+      instruments.backendCommitSeconds,
+    ],
+    [
+      "etcd_debugging_disk_backend_commit_rebalance_duration_seconds",
+      "Merging of small pages in a commit.",
+      instruments.backendRebalanceSeconds,
+    ],
+    [
+      "etcd_debugging_disk_backend_commit_spill_duration_seconds",
+      "Laying out of pages in a commit.",
+      instruments.backendSpillSeconds,
+    ],
+    [
+      "etcd_debugging_disk_backend_commit_write_duration_seconds",
+      "Writing and syncing of pages in a commit.",
+      instruments.backendWriteSeconds,
+    ],
+    [
+      "etcd_disk_backend_defrag_duration_seconds",
+      "Defragmentations of the database.",
+      instruments.backendDefragSeconds,
+    ],
+    [
+      "etcd_disk_backend_snapshot_duration_seconds",
+      "Snapshots sent of the database.",
+      instruments.backendSnapshotSeconds,
+    ],
+    ["etcd_mvcc_hash_duration_seconds", "Hashes of the database.", instruments.hashSeconds],
+    [
+      "etcd_mvcc_hash_rev_duration_seconds",
+      "Hashes of the key space at a revision.",
+      instruments.hashRevisionSeconds,
+    ],
+    [
+      "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
+      "How long one step of a compaction holds up the rest.",
+      instruments.compactionPauseMs,
+    ],
+    [
+      "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+      "Compactions from first to last step.",
+      instruments.compactionMs,
+    ],
+    [
+      "etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds",
+      "How long compacting the index holds up the rest.",
+      instruments.indexCompactionPauseMs,
+    ],
+    [
+      "etcd_debugging_lease_ttl_total",
+      "Times to live of granted leases, in seconds.",
+      instruments.leaseTtlSeconds,
+    ],
+    [
+      "etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds",
+      "Sending of one batch of events.",
+      instruments.watchSendSeconds,
+    ],
+    [
+      "etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds",
+      "The same, divided by its events.",
+      instruments.watchSendPerEventSeconds,
+    ],
+    [
+      "etcd_debugging_server_watch_send_loop_control_stream_duration_seconds",
+      "Sending of one answer about a watcher.",
+      instruments.watchControlSeconds,
+    ],
+    [
+      "etcd_debugging_server_watch_send_loop_progress_duration_seconds",
+      "Sending of one progress notice.",
+      instruments.watchProgressSeconds,
+    ],
+  ];
+  for (const [name, help, value] of rows) {
+    const collect = () => [{ labels: [], value }];
+    registry.add({ name, kind: "histogram", help, labelNames: [], collect });
+  }
+  const inFlight = instruments.defragsInFlight;
+  registry.add({
+    name: "etcd_disk_defrag_inflight",
+    kind: "gauge",
+    help: "1 while the database is defragmented.",
+    labelNames: [],
+    collect: () => [{ labels: [], value: inFlight.value }],
+  });
+}
+
+/** A family with a series for each combination of label values that was ever used. */
+export function addLabelled(
+  registry: MetricsRegistry,
+  [name, kind, help]: readonly [name: string, kind: MetricKind, help: string],
+  labelNames: readonly string[],
+  series: Labelled<Single>,
+  fixed: readonly (readonly [name: string, value: string])[] = [],
+): void {
+  registry.add({
+    name,
+    kind,
+    help,
+    labelNames: [...labelNames, ...fixed.map(([label]) => label)],
+    *collect() {
+      for (const [values, instrument] of series) {
+        const labels = [...values, ...fixed.map(([, value]) => value)];
+        yield { labels, value: shownValue(instrument) };
+      }
+    },
+  });
+}
