@@ -3,15 +3,26 @@
  * runs it against our own service, a differential test may run it against a live etcd. Not part of the server.
  *
  * Every case starts with an empty store (revision 1) and one watch stream; `sees` are the responses that
- * arrive on the stream after a step, once it is quiet, one line each (see renderWatchResponse).
+ * arrive on the stream after a step, once it is quiet, one line each (see renderWatchResponse). The order of
+ * lines of different watchers after one write is free.
+ *
+ * What was seen beyond the documents: a create is checked for a negative start revision, then permission (also
+ * seen with authentication on: watch_id -1 and the text of the gRPC status), then an empty range, then a
+ * duplicate id. A refused create uses up no automatic id. A watcher "from now on" (start revision 0) counts as
+ * started for progress requests, one from the next revision does not. A watcher ended by compaction keeps its
+ * id, and its stream gets no progress replies, until it is cancelled; that cancel is answered. Unknown filters
+ * count as none. A watcher may have the id -1.
  */
 import type { Event, KeyValue, WatchCreateRequestInit, WatchResponse } from "../api/index.ts";
 import { utf8, utf8Text } from "../base/bytes.ts";
+import { WATCH_HISTORY_CASES } from "./watch-service-history-cases.ts";
 
 export type WatchStep = {
   readonly sees: readonly string[];
 } & (
   | { readonly put: readonly [key: string, value: string] }
+  /** A put of so many bytes "x". */
+  | { readonly fill: readonly [key: string, valueBytes: number] }
   /** All in one transaction: [key, value] puts, [key] deletes. */
   | { readonly txn: readonly (readonly [string] | readonly [string, string])[] }
   | { readonly delete: string }
@@ -32,7 +43,8 @@ const c = utf8("c");
 const openEnd = new Uint8Array([0]);
 
 function renderKeyValue(kv: KeyValue): string {
-  const value = kv.value.length === 0 ? "" : `=${utf8Text(kv.value)}`;
+  const { length } = kv.value;
+  const value = length > 32 ? `=<${length} bytes>` : length > 0 ? `=${utf8Text(kv.value)}` : "";
   return `${utf8Text(kv.key)}${value}(${kv.create_revision}/${kv.mod_revision}/${kv.version})`;
 }
 
@@ -322,4 +334,16 @@ export const WATCH_CASES: readonly WatchCase[] = [
       { progress: true, sees: ["#-1 @1"] },
     ],
   },
+  {
+    name: "an empty range is noticed before a duplicate id",
+    steps: [
+      { create: { key: a, watch_id: 4 }, sees: ["#4 @1 created"] },
+      {
+        create: { key: b, range_end: a, watch_id: 4 },
+        sees: ['#-1 @1 created canceled "mvcc: watcher range is empty"'],
+      },
+      { create: { key: a, watch_id: 12884901888 }, sees: ["#12884901888 @1 created"] },
+    ],
+  },
+  ...WATCH_HISTORY_CASES,
 ];

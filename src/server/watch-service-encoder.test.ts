@@ -6,8 +6,8 @@ import {
   ProtoWriter,
   type WatchResponseInit,
 } from "../api/index.ts";
+import { MemoryChangeSource } from "../mvcc/watch/change-source-model.ts";
 import { type EventSelection, WatchHub } from "../mvcc/watch/index.ts";
-import { MemoryChangeSource } from "../mvcc/watch/memory-change-source.ts";
 import { WatchResponseEncoder } from "./watch-service-encoder.ts";
 
 const header = (revision: number) => ({

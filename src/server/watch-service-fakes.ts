@@ -15,8 +15,8 @@ import {
   type WatchResponseInit,
 } from "../api/index.ts";
 import type { Clock, Random, Timer } from "../io/index.ts";
+import { type MemoryChange, MemoryChangeSource } from "../mvcc/watch/change-source-model.ts";
 import { WatchHub } from "../mvcc/watch/index.ts";
-import { type MemoryChange, MemoryChangeSource } from "../mvcc/watch/memory-change-source.ts";
 import { WatchServer } from "./watch-service.ts";
 import type { WatchPermission, WatchServiceLimits } from "./watch-service-parts.ts";
 

@@ -8,10 +8,12 @@
  */
 import {
   type EtcdError,
+  encodeWatchResponse,
   errCompacted,
   errRequestTooManyRequests,
   errWatchCanceled,
   GRPC_CODE_NAMES,
+  ProtoWriter,
   type RequestStream,
   type StreamCall,
   type WatchCreateRequest,
@@ -61,6 +63,11 @@ export class WatchSession implements WatchSink {
   #progressTimer: Timer | null = null;
   #retryTimer: Timer | null = null;
   #eventsSinceEmpty = 0;
+  /**
+   * The rest of a fragmented response that found no room. Nothing may come between its pieces, clients drop
+   * those they have when another answer arrives: whatever else is sent queues up behind.
+   */
+  readonly #unsent: Uint8Array[] = [];
 
   constructor(
     parts: WatchServiceParts,
@@ -82,14 +89,20 @@ export class WatchSession implements WatchSink {
     // Up to a tenth more, drawn once per stream: streams that were opened together do not tick together.
     const jitterMs = Math.floor(intervalMs / 10);
     this.#progressIntervalMs = intervalMs + (jitterMs === 0 ? 0 : parts.random.uint32() % jitterMs);
-    call.onAbort(() => this.fail(errWatchCanceled));
+  }
+
+  /** Listens to the call, which may bring requests or even its end at once. */
+  start(): void {
+    const call = this.#call;
+    const requests = this.#requests;
     call.onDrain(() => {
       this.#awaitsDrain = false;
       this.#lookForRoom();
     });
-    requests.onMessage((request) => this.#handle(request));
     // Half-closing the requests ends nothing: the watchers stay.
     requests.onEnd(() => {});
+    call.onAbort(() => this.fail(errWatchCanceled));
+    if (!this.#closed) requests.onMessage((request) => this.#handle(request));
   }
 
   get requireLeader(): boolean {
@@ -130,11 +143,8 @@ export class WatchSession implements WatchSink {
     }
     const { fragmentBytesMax } = this.#parts.limits;
     const messages = this.#encoder.fragments(watcher.id, events, headerRevision, fragmentBytesMax);
-    // All pieces go at once: others of this watcher or of the stream must not come between them.
-    for (const message of messages) {
-      if (this.#closed) return;
-      this.#sent(this.#call.sendEncoded(message));
-    }
+    this.#unsent.push(...messages);
+    this.#sendFragments();
   }
 
   compacted(watcher: Watcher, compactRevision: number): void {
@@ -254,7 +264,21 @@ export class WatchSession implements WatchSink {
 
   #send(response: WatchResponseInit): void {
     if (this.#closed) return;
-    this.#sent(this.#call.send(response));
+    if (this.#unsent.length === 0) {
+      this.#sent(this.#call.send(response));
+      return;
+    }
+    const writer = new ProtoWriter();
+    encodeWatchResponse(writer, response);
+    this.#unsent.push(writer.finish());
+  }
+
+  #sendFragments(): void {
+    let sent = 0;
+    while (sent < this.#unsent.length && this.writable) {
+      this.#sent(this.#call.sendEncoded(this.#unsent[sent++]!));
+    }
+    this.#unsent.splice(0, sent);
   }
 
   #sent(accepted: boolean): void {
@@ -283,7 +307,9 @@ export class WatchSession implements WatchSink {
       return;
     }
     this.#blocked = false;
+    this.#sendFragments();
+    if (!this.writable) return;
     this.#requests.resume();
-    this.#stream.drained();
+    if (this.writable) this.#stream.drained();
   }
 }

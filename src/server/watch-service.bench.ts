@@ -5,8 +5,8 @@
 import type { CallContext, RequestStream, StreamCall, WatchRequest } from "../api/index.ts";
 import { decodeWatchRequest, encodeWatchRequest, ProtoWriter } from "../api/index.ts";
 import { utf8 } from "../base/bytes.ts";
+import { MemoryChangeSource } from "../mvcc/watch/change-source-model.ts";
 import { WatchHub } from "../mvcc/watch/index.ts";
-import { MemoryChangeSource } from "../mvcc/watch/memory-change-source.ts";
 import { WatchServer } from "./watch-service.ts";
 import { FakeClock } from "./watch-service-fakes.ts";
 

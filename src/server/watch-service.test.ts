@@ -2,13 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { errPermissionDenied } from "../api/index.ts";
 import { utf8, utf8Text } from "../base/bytes.ts";
 import { renderWatchResponse, WATCH_CASES, type WatchStep } from "./watch-service-cases.ts";
-import { type FakeWatchCall, WatchBench } from "./watch-service-fakes.ts";
+import { FakeWatchCall, WatchBench } from "./watch-service-fakes.ts";
 
 const put = (key: string, value: string) => ({ key: utf8(key), value: utf8(value) });
 const seen = (call: FakeWatchCall) => call.take().map(renderWatchResponse);
 
 function perform(bench: WatchBench, call: FakeWatchCall, step: WatchStep): void {
   if ("put" in step) bench.commit([put(step.put[0], step.put[1])]);
+  else if ("fill" in step) bench.commit([put(step.fill[0], "x".repeat(step.fill[1]))]);
   else if ("txn" in step) {
     bench.commit(
       step.txn.map(([key, value]) =>
@@ -81,7 +82,7 @@ describe("WatchServer and slow consumers", () => {
     expect(revisions).toEqual(Array.from({ length: 100 }, (_, index) => index + 2));
   });
 
-  test("a fragmented response goes out whole, then the stream stops", () => {
+  test("the pieces of a fragmented response wait for room, and nothing comes between them", () => {
     const bench = new WatchBench({ limits: { fragmentBytesMax: 1500 } });
     const call = bench.open(1000);
     call.request({ create_request: { key: a, range_end: utf8("b"), fragment: true } });
@@ -89,12 +90,29 @@ describe("WatchServer and slow consumers", () => {
     call.reading = false;
     bench.commit(["a1", "a2", "a3"].map((key) => put(key, filler(1000))));
     bench.commit([put("a4", "1")]);
-    const responses = call.take();
-    expect(responses.map(({ fragment }) => fragment)).toEqual([true, true, false]);
+    bench.settle();
+    const pieces = () => call.take().map(({ fragment, events }) => [fragment, events.length]);
+    expect(pieces()).toEqual([[true, 1]]);
+    // A request that was already on its way when the stream was paused.
+    call.paused = false;
+    call.request({ cancel_request: { watch_id: 0 } });
+    call.drainAll();
+    expect(pieces()).toEqual([[true, 1]]);
+    call.drainAll();
+    expect(pieces()).toEqual([[false, 1]]);
     call.reading = true;
     call.drainAll();
-    bench.settle();
-    expect(call.take().length).toBe(1);
+    expect(seen(call)).toEqual(["#0 @3 canceled"]);
+    expect(call.paused).toBeFalse();
+  });
+
+  test("a call that ended before it was served leaves nothing behind", () => {
+    const bench = new WatchBench();
+    const call = new FakeWatchCall();
+    call.onAbort = (listener) => listener();
+    bench.server.watch(call, call);
+    expect(bench.server.statistics().streams).toBe(0);
+    expect(call.error).toMatchObject({ code: 1 });
   });
 
   test("one slow call costs the others nothing", () => {

@@ -53,6 +53,7 @@ export class WatchServer implements WatchService {
       this.#sessions.delete(session),
     );
     this.#sessions.add(session);
+    session.start();
   }
 
   /** No leader for three election timeouts: ends the streams that asked to be told (`hasleader`). */

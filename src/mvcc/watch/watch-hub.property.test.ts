@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { MemoryChangeSource } from "./memory-change-source.ts";
+import { FaultDisk } from "../../../test/disk/fault-disk.ts";
+import { Database } from "../../database/index.ts";
+import { Store } from "../store.ts";
+import type { ChangeBatch, ChangeSource } from "../types.ts";
+import { type MemoryChange, MemoryChangeSource } from "./change-source-model.ts";
 import { WatchHub } from "./watch-hub.ts";
 import { ModelStream } from "./watch-model.ts";
 
@@ -77,26 +81,42 @@ const commandArbitrary = fc.oneof(
 
 type Command = typeof commandArbitrary extends fc.Arbitrary<infer Value> ? Value : never;
 
-class World {
-  readonly source = new MemoryChangeSource();
-  readonly hub = new WatchHub(this.source);
-  readonly streams = Array.from({ length: STREAMS }, () => new ModelStream(this.hub, this.source));
+/** The source under test; the model of the history is always kept beside it. */
+interface Backend {
+  readonly source: ChangeSource;
+  commit(changes: readonly MemoryChange[]): ChangeBatch | null;
+  compact(revision: number): void;
+  /** A little of whatever goes on behind: the steps of a compaction. */
+  step(): void;
+}
 
-  constructor() {
-    this.source.revisionsPerReadMax = 2;
+class World {
+  readonly model: MemoryChangeSource;
+  readonly backend: Backend;
+  readonly hub: WatchHub;
+  readonly streams: ModelStream[];
+
+  constructor(backendOf: (model: MemoryChangeSource) => Backend) {
+    this.model = new MemoryChangeSource();
+    this.model.revisionsPerReadMax = 2;
+    this.backend = backendOf(this.model);
+    this.hub = new WatchHub(this.backend.source);
+    this.streams = Array.from({ length: STREAMS }, () => new ModelStream(this.hub, this.model));
   }
 
   run(command: Command): void {
     if ("transaction" in command) {
-      const batch = this.source.commit(command.transaction);
+      const batch = this.backend.commit(command.transaction);
       if (batch !== null) this.hub.notify(batch);
     } else if ("transactions" in command) {
-      for (const transaction of command.transactions) this.source.commit(transaction);
+      for (const transaction of command.transactions) this.backend.commit(transaction);
       if (command.compactBack !== null) this.#compact(command.compactBack);
       this.hub.onStoreReplaced();
     } else if ("back" in command) this.#compact(command.back);
-    else if ("units" in command) this.hub.pump(command.units);
-    else this.#runOnStream(this.streams[command.stream]!, command);
+    else if ("units" in command) {
+      this.hub.pump(command.units);
+      this.backend.step();
+    } else this.#runOnStream(this.streams[command.stream]!, command);
     for (const stream of this.streams) stream.check();
   }
 
@@ -104,7 +124,7 @@ class World {
     if ("room" in command) stream.drain(command.room);
     else if ("startOffset" in command) {
       const { startOffset } = command;
-      const startRevision = startOffset === null ? 0 : this.source.revision() + startOffset;
+      const startRevision = startOffset === null ? 0 : this.model.revision() + startOffset;
       if (startOffset !== null && startRevision < 1) return;
       stream.create({ ...command, startRevision });
     } else if ("nth" in command) {
@@ -136,21 +156,82 @@ class World {
   }
 
   #compact(back: number): void {
-    const revision = this.source.revision() - back;
-    if (revision > this.source.compactRevision() && revision >= 1) this.source.compact(revision);
+    const revision = this.model.revision() - back;
+    if (revision > this.model.compactRevision() && revision >= 1) this.backend.compact(revision);
   }
 }
 
-test("WatchHub keeps W1-W9 through transactions, compactions, slow consumers and replaced stores", () => {
+function holds(runs: number, backendOf: (model: MemoryChangeSource) => Backend): void {
   let progressReplies = 0;
   fc.assert(
     fc.property(fc.array(commandArbitrary, { minLength: 20, maxLength: 120 }), (commands) => {
-      const world = new World();
+      const world = new World(backendOf);
       for (const command of commands) world.run(command);
       world.finish();
       progressReplies += world.streams.reduce((sum, stream) => sum + stream.lastProgress, 0);
     }),
-    { numRuns: Number(process.env.CAIRN_WATCH_RUNS ?? 400) },
+    { numRuns: runs },
   );
   expect(progressReplies).toBeGreaterThan(0);
+}
+
+const RUNS = Number(process.env.CAIRN_WATCH_RUNS ?? 400);
+
+test("WatchHub keeps W1-W9 through transactions, compactions, slow consumers and replaced stores", () => {
+  holds(RUNS, (model) => ({
+    source: model,
+    commit: (changes) => model.commit(changes),
+    compact: (revision) => model.compact(revision),
+    step: () => {},
+  }));
+});
+
+test("WatchHub keeps W1-W9 over the real store", () => {
+  holds(RUNS / 4, (model) => {
+    let batch: ChangeBatch | null = null;
+    const database = Database.open({
+      file: new FaultDisk().open("db", { create: true }),
+      pageCacheBytes: 1 << 20,
+      onFailure: (error) => {
+        throw error;
+      },
+    });
+    const store = Store.open({
+      database,
+      onChanges: (changes) => {
+        batch = changes;
+      },
+      onLease: () => {},
+    });
+    const readChanges: ChangeSource["readChanges"] = (from, _revisionsMax, bytesMax) =>
+      store.readChanges(from, 2, bytesMax);
+    return {
+      source: {
+        revision: () => store.revision(),
+        compactRevision: () => store.compactRevision(),
+        readChanges,
+        recordAt: (key, revision) => store.recordAt(key, revision),
+      },
+      commit: (changes) => {
+        batch = null;
+        const transaction = store.beginTransaction();
+        for (const { key, value } of changes) {
+          if (value === undefined) transaction.deleteRange(key, new Uint8Array(0), false);
+          else transaction.put(key, value, 0n, false);
+        }
+        transaction.end();
+        const expected = model.commit(changes);
+        expect(batch === null).toBe(expected === null);
+        return batch;
+      },
+      compact: (revision) => {
+        while (store.isCompacting()) store.compactionStep(100);
+        model.compact(revision);
+        expect(store.scheduleCompaction(revision)).toBeUndefined();
+      },
+      step: () => {
+        if (store.isCompacting()) store.compactionStep(1);
+      },
+    };
+  });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { decodeWatchResponse } from "../../api/index.ts";
 import { concatBytes, utf8 } from "../../base/bytes.ts";
+import { MemoryChangeSource } from "./change-source-model.ts";
 import type { EventSelection } from "./event-selection.ts";
-import { MemoryChangeSource } from "./memory-change-source.ts";
 import { WatchHub } from "./watch-hub.ts";
 import { ModelStream, type ModelWatcher } from "./watch-model.ts";
 import type { Watcher, WatchSink } from "./watcher.ts";

@@ -5,9 +5,9 @@
 import { decodeKeyValue, decodeWatchResponse } from "../../api/index.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import type { ChangeEvent } from "../types.ts";
+import type { MemoryChangeSource } from "./change-source-model.ts";
 import type { EventSelection } from "./event-selection.ts";
 import { keyText } from "./key-text.ts";
-import type { MemoryChangeSource } from "./memory-change-source.ts";
 import type { WatchHub } from "./watch-hub.ts";
 import type { WatchStream } from "./watch-stream.ts";
 import type { Watcher, WatcherRequest, WatchSink } from "./watcher.ts";
