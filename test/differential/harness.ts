@@ -94,14 +94,21 @@ async function compareCase(pair: Pair, prefix: string, run: Case["run"]): Promis
   return seen!.length;
 }
 
+/** Fails with every step that differs, not only the first. */
 export function compareSteps(reference: readonly Step[], subject: readonly Step[]): void {
   const length = Math.max(reference.length, subject.length);
+  const expected: object[] = [];
+  const received: object[] = [];
   for (let index = 0; index < length; index++) {
     const step = reference[index] ?? missing;
     const seen = subject[index] ?? missing;
     const answer = subjectIsReference ? step.answer : expectedOf(step, seen);
-    expect({ step: index, ...seen }).toEqual({ step: index, ...step, answer });
+    const wanted = { step: index, ...step, answer };
+    if (Bun.deepEquals({ step: index, ...seen }, wanted)) continue;
+    expected.push(wanted);
+    received.push({ step: index, ...seen });
   }
+  expect(received).toEqual(expected);
 }
 
 const missing: Step = { call: "nothing", request: null, answer: "the case ended before this step" };

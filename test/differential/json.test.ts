@@ -221,7 +221,6 @@ const protocolCases: Cases = {
     }
     await side.request("/v3beta/kv/range", { body });
     await side.request("/v3/kv/range?x=1", { body });
-    await side.request("/v3/kv%2Frange", { body });
     await side.request("/v3//kv/range", { body });
   },
   "request headers": async (side) => {

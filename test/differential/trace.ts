@@ -25,6 +25,11 @@ const revisionFields = new Set([
   "mod_revision",
   "compact_revision",
   "hash_revision",
+  "start_revision",
+  "min_mod_revision",
+  "max_mod_revision",
+  "min_create_revision",
+  "max_create_revision",
 ]);
 /** Fields whose value depends on time, place or implementation: only presence and sign are compared. */
 const opaqueFields = new Set([

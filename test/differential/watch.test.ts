@@ -132,12 +132,18 @@ const identityCases: Cases = {
   },
   "ids the client takes": async (side) => {
     const watch = side.watch();
-    for (const watch_id of [1, 7, -3, "9223372036854775807"]) {
+    for (const watch_id of [1, 7, -3, "9007199254740991"]) {
       const id = await watch.create({ key: side.key("a"), watch_id });
       await side.put(side.key("a"), id);
       await watch.responses(id, 1);
     }
     for (let count = 0; count < 3; count++) await watch.create({ key: side.key("b") });
+  },
+  "ids over 2^53": async (side) => {
+    const watch = side.watch();
+    for (const watch_id of ["9007199254740993", "9223372036854775807", "-9223372036854775808"]) {
+      await watch.create({ key: side.key("a"), watch_id });
+    }
   },
   "an id twice": async (side) => {
     const watch = side.watch();
@@ -321,23 +327,32 @@ const notifyCases: Cases = {
 };
 
 const fragmentCases: Cases = {
-  "fragment: a response over the limit is divided, every event once": async (side) => {
-    const value = "x".repeat(600 * 1024);
-    const watch = side.watch();
-    const divided = await watch.create({ ...whole(side), fragment: true });
-    const undivided = await watch.create(whole(side));
-    // Three revisions that a later watcher gets as one batch of more than 1.5 MiB.
-    for (const name of ["a", "b", "c", "d"]) {
-      await side.putLarge(side.key(name), value);
-    }
-    await watch.shapes(divided, 4);
-    await watch.shapes(undivided, 4);
-    const late = await watch.create({
-      ...whole(side),
-      fragment: true,
-      start_revision: side.base + 1,
+  "fragment: a revision over the limit is divided, every event once": async (side) => {
+    const names = ["a", "b", "c", "d", "e"];
+    const put = (letter: string, bytes: number) => ({
+      success: names.map((name) => ({
+        request_put: { key: side.key(name), value: letter.repeat(bytes) },
+      })),
     });
-    await watch.shapes(late, 4);
+    await side.quiet("KV", "Txn", put("1", 300_000));
+    const watch = side.watch();
+    const divided = await watch.create({ ...whole(side), fragment: true, prev_kv: true });
+    const undivided = await watch.create({ ...whole(side), prev_kv: true });
+    const small = await watch.create({ ...whole(side), fragment: true });
+    // With the values before, 3 MB of events in one revision.
+    await side.quiet("KV", "Txn", put("2", 300_000));
+    for (const id of [divided, undivided, small]) await watch.shapes(id, names.length);
+    const start_revision = side.base + 2;
+    const late = { ...whole(side), fragment: true, prev_kv: true, start_revision };
+    await watch.shapes(await watch.create(late), names.length);
+  },
+  "fragment: values of one revision each": async (side) => {
+    const watch = side.watch();
+    const id = await watch.create({ ...whole(side), fragment: true });
+    for (const name of ["a", "b", "c", "d"]) {
+      await side.putLarge(side.key(name), name.repeat(600_000));
+      await watch.shapes(id, 1);
+    }
   },
 };
 

@@ -56,7 +56,11 @@ export const layers: Readonly<Record<string, Layer>> = {
 export const openFolders: ReadonlySet<string> = new Set(["base"]);
 
 /** Doors inside a folder that others may use besides its index.ts. */
-export const innerDoors: ReadonlySet<string> = new Set(["src/io/bun/index.ts"]);
+export const innerDoors: ReadonlySet<string> = new Set([
+  "src/io/bun/index.ts",
+  "src/api/json/index.ts",
+  "src/mvcc/watch/index.ts",
+]);
 
 export interface Exception {
   readonly path: RegExp;

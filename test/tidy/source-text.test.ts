@@ -6,6 +6,7 @@ test("codeOf blanks comments, strings and regular expressions, and keeps lines",
   expect(codeOf("/* {\n */ x")).toBe("    \n    x");
   expect(codeOf("x = /[/{]}/g.test(y)")).toBe("x =        g.test(y)");
   expect(codeOf("a / b / c")).toBe("a / b / c");
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the text under test is a template
   expect(codeOf("`{${ f({}) }{`")).toBe("     f({})   ".padEnd(14));
   expect(codeOf("'it\\'s' + x")).toBe("        + x");
 });
