@@ -78,3 +78,12 @@ for (const count of [0, 1, 0xfffe, 0xffff, 0x10000, 200_000]) {
     expect(bytes[10]! | (bytes[11]! << 8)).toBe(Math.min(count, 0xffff));
   });
 }
+
+test("Freelist finds a far run in a scattered list after some tries, each bounded", () => {
+  const freelist = new Freelist();
+  for (let n = 0; n < 200_000; n++) freelist.addFree(2 + n * 2);
+  for (let page = 500_000; page < 500_010; page++) freelist.addFree(page);
+  let tries = 1;
+  while (freelist.allocate(10) !== 500_000) if (++tries > 100) expect.unreachable("not found");
+  expect(tries).toBeGreaterThan(5);
+});

@@ -13,6 +13,8 @@ const FIRST_PAGE = 2;
 const PAGES_MIN = 4;
 /** Search positions are remembered for runs up to this long; longer ones are searched from the start. */
 const HINTED_RUN_MAX = 511;
+/** In a very scattered list a long run is searched piece by piece, and new pages are taken meanwhile. */
+const PROBES_MAX = 16_384;
 
 interface PendingPages {
   transactionId: number;
@@ -84,13 +86,17 @@ export class Freelist {
     if (lowest >= 0) this.#lowerHints(lowest);
   }
 
-  /** The lowest run of free pages, taken out of the list; -1 when there is none. */
+  /** The lowest run of free pages, taken out of the list; -1 when there is none (or none found in bounds). */
   allocate(pageCount: number): number {
     assert(pageCount > 0, "a run has pages");
     if (this.#free.count < pageCount) return -1;
     const hinted = pageCount <= HINTED_RUN_MAX;
     let at = this.#free.next(hinted ? this.#hints[pageCount]! : FIRST_PAGE);
-    while (at >= 0) {
+    for (let probes = 0; at >= 0; probes++) {
+      if (probes === PROBES_MAX) {
+        if (hinted) this.#hints[pageCount] = at;
+        return -1;
+      }
       const run = this.#free.runLength(at, pageCount);
       if (run === pageCount) {
         for (let i = 0; i < pageCount; i++) this.#free.remove(at + i);
