@@ -7,6 +7,7 @@ export type { FieldRow } from "./generated/tables.ts";
 export { ENUM_VALUES, MESSAGE_FIELDS } from "./generated/tables.ts";
 export { ROUTES } from "./json/routes.ts";
 export type { MethodRow } from "./method.ts";
+export * from "./metrics-source.ts";
 export { ProtoError, ProtoReader } from "./protobuf/reader.ts";
 export { ProtoWriter } from "./protobuf/writer.ts";
 export type * from "./services.ts";

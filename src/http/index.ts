@@ -8,8 +8,18 @@ export {
   GrpcServer,
   HealthGrpcService,
 } from "./grpc/index.ts";
+export type { HealthCounters } from "./health.ts";
+export {
+  type Application,
+  type ApplicationOptions,
+  createApplication,
+  createFetch,
+} from "./hono-app.ts";
 export type { Http2Limits, KeepaliveOptions } from "./http2/index.ts";
 export { DEFAULT_HTTP2_LIMITS, DEFAULT_KEEPALIVE, OutputPool } from "./http2/index.ts";
 export type { ListenerOptions } from "./listener.ts";
 export { Listener } from "./listener.ts";
 export { inflateGzip } from "./listener-inflate.ts";
+export { createMetricsRenderer, type MetricsOptions } from "./metrics.ts";
+export { CallDurations, type GrpcCallCounts } from "./metrics-grpc.ts";
+export { ProbeCounters } from "./metrics-health.ts";

@@ -1,5 +1,5 @@
 /** The families of etcd that a member's layers feed as they work. */
-import type { MemberInstruments } from "../api/metrics-source.ts";
+import type { MemberInstruments } from "../api/index.ts";
 import type {
   Counter,
   Gauge,
@@ -10,6 +10,9 @@ import type {
 } from "../base/metrics.ts";
 
 type Single = Histogram | Gauge | Counter;
+type HistogramField = {
+  [Field in keyof MemberInstruments]: MemberInstruments[Field] extends Histogram ? Field : never;
+}[keyof MemberInstruments];
 
 function shownValue(instrument: Single): number | Histogram {
   return "value" in instrument ? instrument.value : instrument;
@@ -19,7 +22,14 @@ export function addInstrumentFamilies(
   registry: MetricsRegistry,
   instruments: MemberInstruments,
 ): void {
-  addSingles(registry, instruments);
+  addHistograms(registry, instruments);
+  registry.add({
+    name: "etcd_disk_defrag_inflight",
+    kind: "gauge",
+    help: "1 while the database is defragmented.",
+    labelNames: [],
+    collect: () => [{ labels: [], value: instruments.defragsInFlight.value }],
+  });
   const histogram = "histogram";
   addLabelled(
     registry,
@@ -54,99 +64,90 @@ export function addInstrumentFamilies(
   );
 }
 
-function addSingles(registry: MetricsRegistry, instruments: MemberInstruments): void {
-  const rows: readonly (readonly [name: string, help: string, instrument: Histogram])[] = [
-    ["etcd_disk_wal_fsync_duration_seconds", "Syncs of the log.", instruments.walFsyncSeconds],
-    ["etcd_disk_wal_write_duration_seconds", "Writes to the log.", instruments.walWriteSeconds],
-    [
-      "etcd_disk_backend_commit_duration_seconds",
-      "Commits of the database.",
-      instruments.backendCommitSeconds,
-    ],
-    [
-      "etcd_debugging_disk_backend_commit_rebalance_duration_seconds",
-      "Merging of small pages in a commit.",
-      instruments.backendRebalanceSeconds,
-    ],
-    [
-      "etcd_debugging_disk_backend_commit_spill_duration_seconds",
-      "Laying out of pages in a commit.",
-      instruments.backendSpillSeconds,
-    ],
-    [
-      "etcd_debugging_disk_backend_commit_write_duration_seconds",
-      "Writing and syncing of pages in a commit.",
-      instruments.backendWriteSeconds,
-    ],
-    [
-      "etcd_disk_backend_defrag_duration_seconds",
-      "Defragmentations of the database.",
-      instruments.backendDefragSeconds,
-    ],
-    [
-      "etcd_disk_backend_snapshot_duration_seconds",
-      "Snapshots sent of the database.",
-      instruments.backendSnapshotSeconds,
-    ],
-    ["etcd_mvcc_hash_duration_seconds", "Hashes of the database.", instruments.hashSeconds],
-    [
-      "etcd_mvcc_hash_rev_duration_seconds",
-      "Hashes of the key space at a revision.",
-      instruments.hashRevisionSeconds,
-    ],
-    [
-      "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
-      "How long one step of a compaction holds up the rest.",
-      instruments.compactionPauseMs,
-    ],
-    [
-      "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
-      "Compactions from first to last step.",
-      instruments.compactionMs,
-    ],
-    [
-      "etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds",
-      "How long compacting the index holds up the rest.",
-      instruments.indexCompactionPauseMs,
-    ],
-    [
-      "etcd_debugging_lease_ttl_total",
-      "Times to live of granted leases, in seconds.",
-      instruments.leaseTtlSeconds,
-    ],
-    [
-      "etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds",
-      "Sending of one batch of events.",
-      instruments.watchSendSeconds,
-    ],
-    [
-      "etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds",
-      "The same, divided by its events.",
-      instruments.watchSendPerEventSeconds,
-    ],
-    [
-      "etcd_debugging_server_watch_send_loop_control_stream_duration_seconds",
-      "Sending of one answer about a watcher.",
-      instruments.watchControlSeconds,
-    ],
-    [
-      "etcd_debugging_server_watch_send_loop_progress_duration_seconds",
-      "Sending of one progress notice.",
-      instruments.watchProgressSeconds,
-    ],
-  ];
-  for (const [name, help, value] of rows) {
+/** Names, what is measured, and who measures it. */
+const HISTOGRAMS: readonly (readonly [name: string, help: string, field: HistogramField])[] = [
+  ["etcd_disk_wal_fsync_duration_seconds", "Syncs of the log.", "walFsyncSeconds"],
+  ["etcd_disk_wal_write_duration_seconds", "Writes to the log.", "walWriteSeconds"],
+  ["etcd_disk_backend_commit_duration_seconds", "Commits of the database.", "backendCommitSeconds"],
+  [
+    "etcd_debugging_disk_backend_commit_rebalance_duration_seconds",
+    "Merging of small pages in a commit.",
+    "backendRebalanceSeconds",
+  ],
+  [
+    "etcd_debugging_disk_backend_commit_spill_duration_seconds",
+    "Laying out of pages in a commit.",
+    "backendSpillSeconds",
+  ],
+  [
+    "etcd_debugging_disk_backend_commit_write_duration_seconds",
+    "Writing and syncing of pages in a commit.",
+    "backendWriteSeconds",
+  ],
+  [
+    "etcd_disk_backend_defrag_duration_seconds",
+    "Defragmentations of the database.",
+    "backendDefragSeconds",
+  ],
+  [
+    "etcd_disk_backend_snapshot_duration_seconds",
+    "Snapshots sent of the database.",
+    "backendSnapshotSeconds",
+  ],
+  ["etcd_mvcc_hash_duration_seconds", "Hashes of the database.", "hashSeconds"],
+  [
+    "etcd_mvcc_hash_rev_duration_seconds",
+    "Hashes of the key space at a revision.",
+    "hashRevisionSeconds",
+  ],
+  [
+    "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
+    "How long one step of a compaction holds up the rest.",
+    "compactionPauseMs",
+  ],
+  [
+    "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+    "Compactions from first to last step.",
+    "compactionMs",
+  ],
+  [
+    "etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds",
+    "How long compacting the index holds up the rest.",
+    "indexCompactionPauseMs",
+  ],
+  [
+    "etcd_debugging_lease_ttl_total",
+    "Times to live of granted leases, in seconds.",
+    "leaseTtlSeconds",
+  ],
+  [
+    "etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds",
+    "Sending of one batch of events.",
+    "watchSendSeconds",
+  ],
+  [
+    "etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds",
+    "The same, divided by its events.",
+    "watchSendPerEventSeconds",
+  ],
+  [
+    "etcd_debugging_server_watch_send_loop_control_stream_duration_seconds",
+    "Sending of one answer about a watcher.",
+    "watchControlSeconds",
+  ],
+  [
+    "etcd_debugging_server_watch_send_loop_progress_duration_seconds",
+    "Sending of one progress notice.",
+    "watchProgressSeconds",
+  ],
+];
+
+function addHistograms(registry: MetricsRegistry, instruments: MemberInstruments): void {
+  for (const [name, help, field] of HISTOGRAMS) {
+    const value = instruments[field];
     const collect = () => [{ labels: [], value }];
     registry.add({ name, kind: "histogram", help, labelNames: [], collect });
   }
-  const inFlight = instruments.defragsInFlight;
-  registry.add({
-    name: "etcd_disk_defrag_inflight",
-    kind: "gauge",
-    help: "1 while the database is defragmented.",
-    labelNames: [],
-    collect: () => [{ labels: [], value: inFlight.value }],
-  });
 }
 
 /** A family with a series for each combination of label values that was ever used. */

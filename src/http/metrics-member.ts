@@ -1,5 +1,5 @@
 /** The families of etcd that are read off a member's sample when the page is asked for. */
-import type { MemberSample, MetricsSource, ProcessSample } from "../api/metrics-source.ts";
+import type { MemberSample, MetricsSource, ProcessSample } from "../api/index.ts";
 import type { Family, MetricKind, MetricsRegistry, Sample } from "../base/metrics.ts";
 
 type Read<Source> = (sample: Source) => number | undefined;

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { METHODS } from "../api/index.ts";
 import {
+  METHODS,
   MemberInstruments,
   type MemberSample,
   type MetricsSource,
   type ProcessSample,
-} from "../api/metrics-source.ts";
+} from "../api/index.ts";
 import { createMetricsRenderer } from "./metrics.ts";
 import { CallDurations } from "./metrics-grpc.ts";
 import { ProbeCounters } from "./metrics-health.ts";

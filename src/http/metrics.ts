@@ -2,7 +2,7 @@
  * /metrics, in the text format that every version of Prometheus reads: the families of etcd that have a meaning
  * for this member, under etcd's names and labels, so that its dashboards and alerts work unchanged.
  */
-import type { MemberInstruments, MetricsSource } from "../api/metrics-source.ts";
+import type { MemberInstruments, MetricsSource } from "../api/index.ts";
 import { MetricsRegistry } from "../base/metrics.ts";
 import { addGrpcFamilies, type CallDurations, type GrpcCallCounts } from "./metrics-grpc.ts";
 import { addProbeFamilies, type ProbeCounters } from "./metrics-health.ts";

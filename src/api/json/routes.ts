@@ -1,4 +1,7 @@
-/** The JSON gateway's routes: HTTP path (always POST, the whole body is the request) to gRPC path, as etcd 3.7 maps them. */
+/**
+ * The JSON gateway's routes: HTTP path (always POST, the whole body is the request) to gRPC path, as etcd 3.7
+ * maps them.
+ */
 export const ROUTES: readonly (readonly [path: string, method: string])[] = [
   ["/v3/kv/range", "/etcdserverpb.KV/Range"],
   ["/v3/kv/put", "/etcdserverpb.KV/Put"],

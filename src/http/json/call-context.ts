@@ -38,7 +38,10 @@ export function callContext(
     if (timeoutMs !== 0) deadlineMs = nowMs() + timeoutMs;
   }
   return {
-    token: headers.get("grpc-metadata-token") ?? headers.get("authorization"),
+    token:
+      headers.get("grpc-metadata-token") ??
+      headers.get("authorization") ??
+      headers.get("grpc-metadata-authorization"),
     requireLeader: headers.get("grpc-metadata-hasleader") === "true",
     clientApiVersion: headers.get("grpc-metadata-client-api-version") ?? "unknown",
     peerName: "",

@@ -70,9 +70,20 @@ test("headers become the call's metadata", async () => {
   const put = (headers: Record<string, string>) => post("/v3/kv/put", '{"key":"YQ=="}', headers);
   await put({ Authorization: "token-1" });
   await put({ "Grpc-Metadata-Token": "token-2", Authorization: "token-1" });
+  await put({ "Grpc-Metadata-Authorization": "token-3" });
   await put({ "Grpc-Metadata-Hasleader": "true", "Grpc-Metadata-Client-Api-Version": "3.5" });
-  expect(fake.contexts.map((context) => context.token)).toEqual(["token-1", "token-2", null]);
-  expect(fake.contexts.map((context) => context.requireLeader)).toEqual([false, false, true]);
+  expect(fake.contexts.map((context) => context.token)).toEqual([
+    "token-1",
+    "token-2",
+    "token-3",
+    null,
+  ]);
+  expect(fake.contexts.map((context) => context.requireLeader)).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ]);
   expect(fake.contexts.at(-1)).toMatchObject({ clientApiVersion: "3.5", viaGateway: true });
 });
 

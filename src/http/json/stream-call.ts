@@ -18,7 +18,7 @@ import { utf8 } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../io/index.ts";
 import type { MethodCounter } from "./call-counters.ts";
 import { watchDeadline } from "./deadline.ts";
-import { errorResponse, httpStatus, JSON_CONTENT_TYPE } from "./http-status.ts";
+import { httpStatus, JSON_CONTENT_TYPE } from "./http-status.ts";
 
 export interface StreamLimits {
   readonly queueBytes: number;
@@ -97,11 +97,10 @@ export class JsonStreamCall implements StreamCall<unknown> {
   fail(error: EtcdError): void {
     if (!this.#settle(error.code)) return;
     if (this.#controller === null) {
-      this.#respond(errorResponse(error));
-      return;
+      this.#open(httpStatus(error.code), { "Content-Type": JSON_CONTENT_TYPE });
     }
-    this.#controller.enqueue(utf8(encodeJsonErrorLine(error.code, error.message)));
-    this.#controller.close();
+    this.#controller!.enqueue(utf8(encodeJsonErrorLine(error.code, error.message)));
+    this.#controller!.close();
   }
 
   onDrain(listener: () => void): void {
@@ -118,7 +117,8 @@ export class JsonStreamCall implements StreamCall<unknown> {
     if (this.#ended) return;
     const { deadlineMs } = this.context;
     if (deadlineMs !== Number.POSITIVE_INFINITY) {
-      this.#deadline = watchDeadline(clock, deadlineMs, () => this.#onDeadline());
+      const onDeadline = () => this.#abort(errContextDeadlineExceeded);
+      this.#deadline = watchDeadline(clock, deadlineMs, onDeadline);
     }
     this.#signal = signal;
     signal.addEventListener("abort", this.#onSignal);
@@ -127,17 +127,6 @@ export class JsonStreamCall implements StreamCall<unknown> {
 
   /** The client is gone. */
   readonly #onSignal = (): void => this.#abort(errContextCanceled);
-
-  #onDeadline(): void {
-    if (this.#ended) return;
-    if (this.#controller === null) this.#openLate(errContextDeadlineExceeded);
-    this.#abort(errContextDeadlineExceeded);
-  }
-
-  /** A deadline that passes on an open but silent stream: the status tells it, the body is an error line. */
-  #openLate(error: EtcdError): void {
-    this.#open(httpStatus(error.code), { "Content-Type": JSON_CONTENT_TYPE });
-  }
 
   #abort(error: EtcdError): void {
     if (this.#ended) return;

@@ -69,7 +69,7 @@ test("an error before the first result sets the status", async () => {
   app.fake.streamError = errNoLeader;
   expect(await app.post("/v3/watch", "{}")).toEqual([
     503,
-    '{"code":14, "message":"etcdserver: no leader"}',
+    '{"error":{"code":14,"message":"etcdserver: no leader"}}\n',
   ]);
   expect((await app.post("/v3/maintenance/snapshot", "[")).join(" ")).toBe(
     '400 {"code":3, "message":"unexpected EOF"}',
