@@ -182,10 +182,9 @@ export class Lessor {
   }
 
   /** Leases with more than `minimumSeconds` left: (id, seconds left) to be replicated as a checkpoint. */
-  remainders(nowMs: number, minimumSeconds: number, countMax: number): [bigint, number][] {
+  remainders(nowMs: number, minimumSeconds: number): [bigint, number][] {
     const out: [bigint, number][] = [];
     for (const lease of this.#leases.values()) {
-      if (out.length >= countMax) break;
       const left = this.remainingSeconds(lease, nowMs);
       if (lease.expiryMs !== Infinity && left > minimumSeconds) out.push([lease.id, left]);
     }

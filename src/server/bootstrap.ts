@@ -7,7 +7,7 @@ import { clusterIdOf, encodeMember, memberIdOf } from "../cluster/index.ts";
 import { Database } from "../database/index.ts";
 import type { Clock, Disk, DiskError, Logger, NewDigest } from "../io/index.ts";
 import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
-import { type HardState, WriteAheadLog } from "../wal/index.ts";
+import { type HardState, type WalOptions, WriteAheadLog } from "../wal/index.ts";
 
 /** A start that is refused, with what an operator reads. */
 export class StartProblem extends Error {
@@ -22,6 +22,8 @@ export interface BootstrapOptions {
   readonly name: string;
   readonly dataDirectory: string;
   readonly walDirectory: string;
+  /** Only tests need segments of another size. */
+  readonly walSegmentBytes?: number;
   readonly initialPeerUrls: readonly string[];
   readonly initialCluster: string;
   readonly initialClusterState: "new" | "existing";
@@ -101,13 +103,16 @@ interface Paths {
   readonly databasePath: string;
 }
 
+function walOptions(options: BootstrapOptions): WalOptions {
+  const { disk, clock, walDirectory, walSegmentBytes } = options;
+  const base = { disk, directory: walDirectory, clock };
+  return walSegmentBytes === undefined ? base : { ...base, segmentBytes: walSegmentBytes };
+}
+
 function restart(options: BootstrapOptions, database: Database, paths: Paths): Bootstrapped {
-  const { disk, logger, clock } = options;
+  const { logger } = options;
   const appliedIndex = database.consistentIndex();
-  const { log, recovered } = WriteAheadLog.open(
-    { disk, directory: options.walDirectory, clock },
-    appliedIndex,
-  );
+  const { log, recovered } = WriteAheadLog.open(walOptions(options), appliedIndex);
   log.onFailure = options.onDiskFailure;
   if (recovered.tornTail !== null) {
     logger.warn("dropped the torn end of the write-ahead log; nothing in it was acknowledged", {
@@ -141,7 +146,7 @@ function restart(options: BootstrapOptions, database: Database, paths: Paths): B
 }
 
 function startNew(options: BootstrapOptions, database: Database, paths: Paths): Bootstrapped {
-  const { disk, logger, clock, newDigest, name, clusterToken } = options;
+  const { logger, newDigest, name, clusterToken } = options;
   if (database.consistentIndex() !== 0) {
     throw new StartProblem(
       `the database ${paths.databasePath} has applied index ${database.consistentIndex()}, but there ` +
@@ -151,10 +156,7 @@ function startNew(options: BootstrapOptions, database: Database, paths: Paths): 
   const peerUrls = checkInitialCluster(options);
   const memberId = memberIdOf(newDigest, peerUrls, clusterToken);
   const clusterId = clusterIdOf(newDigest, [memberId]);
-  const wal = WriteAheadLog.create(
-    { disk, directory: options.walDirectory, clock },
-    { memberId, clusterId },
-  );
+  const wal = WriteAheadLog.create(walOptions(options), { memberId, clusterId });
   wal.onFailure = options.onDiskFailure;
   const member = { id: memberId, peerUrls, name: "", clientUrls: [], isLearner: false };
   const first: Entry = {

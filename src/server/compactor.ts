@@ -28,12 +28,16 @@ export class Compactor {
     this.#parts = parts;
   }
 
-  /** Removes what the last scheduled compaction made unreachable, if anything is left to remove. */
+  /**
+   * Removes what the last scheduled compaction made unreachable, if anything is left to remove. Only rows that are in
+   * the tree can be removed from it, so each sweep starts behind a commit.
+   */
   wake(): void {
-    if (!this.#parts.store.isCompacting()) return;
-    if (!this.#running) this.#startedMs = this.#parts.clock.monotonicMs();
+    const { store, clock, committer, background } = this.#parts;
+    if (this.#running || !store.isCompacting()) return;
     this.#running = true;
-    this.#parts.background.add(this.#task);
+    this.#startedMs = clock.monotonicMs();
+    committer.commit(() => background.add(this.#task));
   }
 
   /** A waiter that answers `call` only after the records are gone from disk. */
@@ -49,17 +53,18 @@ export class Compactor {
   }
 
   #step(): boolean {
-    const { store } = this.#parts;
-    const result = store.compactionStep(ROWS_PER_STEP);
-    if (result !== undefined) this.#finished(result);
-    this.#running = store.isCompacting();
-    return this.#running;
+    const result = this.#parts.store.compactionStep(ROWS_PER_STEP);
+    this.#parts.committer.noteWrites();
+    if (result === undefined) return true;
+    this.#running = false;
+    this.#finished(result);
+    this.wake();
+    return false;
   }
 
   #finished(result: CompactionResult): void {
     const { clock, logger } = this.#parts;
     const took = clock.monotonicMs() - this.#startedMs;
-    this.#startedMs = clock.monotonicMs();
     logger.info("finished scheduled compaction", {
       "compact-revision": result.revision,
       took: `${took.toFixed(3)}ms`,

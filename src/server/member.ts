@@ -56,6 +56,8 @@ export interface MemberOptions extends BootstrapOptions {
   readonly catchupEntries: number;
   readonly progressIntervalMs: number;
   readonly retention: Retention;
+  /** Replicate how much time leases have left (feature LeaseCheckpoint). */
+  readonly leaseCheckpoints: boolean;
 }
 
 const REQUEST_TIMEOUT_BASE_MS = 5000;
@@ -168,7 +170,7 @@ export class Member {
     });
     this.#compactor = new Compactor({ store, background, committer, clock, logger });
     this.#autoCompactor = new AutoCompactor({ store, proposer, clock, logger }, options.retention);
-    this.leaseKeeper = new LeaseKeeper(lessor, proposer, clock);
+    this.leaseKeeper = new LeaseKeeper(lessor, proposer, clock, options.leaseCheckpoints);
     const quota = new QuotaGuard({
       database,
       alarms,

@@ -56,6 +56,7 @@ const schema = z.object({
   "log-level": z.string(),
   "log-format": z.string(),
   "watch-progress-notify-interval": z.number(),
+  "feature-gates": z.string(),
 });
 
 /** Flags by name; durations in milliseconds, lists split. */

@@ -84,7 +84,7 @@ const member: FlagRow[] = [
   row("raft-read-timeout", "duration", "5s", "Read timeout of peer connections.", "ignored"),
   row("raft-write-timeout", "duration", "5s", "Write timeout of peer connections.", "ignored"),
   row("memory-mlock", "bool", "false", "Lock memory.", "later"),
-  row("feature-gates", "string", "", "Name=true|false pairs of features.", "later"),
+  row("feature-gates", "string", "", "Features to switch: Name=true,Name=false."),
   row("page-cache-bytes", "uint", "67108864", "cairn: memory for pages of the database."),
 ];
 

@@ -6,6 +6,7 @@ import type { DiskError } from "../../io/index.ts";
 import type { MemberOptions } from "../../server/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
 import type { Config } from "./config.ts";
+import { parseFeatureGates } from "./feature-gates.ts";
 import { parseDurationMs, parseInteger } from "./go-values.ts";
 import { ConfigProblem } from "./parse-flags.ts";
 
@@ -20,6 +21,8 @@ export function memberOptions(
 ): MemberOptions | ConfigProblem {
   const retention = retentionOf(config);
   if (retention instanceof ConfigProblem) return retention;
+  const gates = parseFeatureGates(config["feature-gates"]);
+  if (gates instanceof ConfigProblem) return gates;
   return {
     disk: new BunDisk(),
     clock: new BunClock(),
@@ -46,6 +49,7 @@ export function memberOptions(
     catchupEntries: config["snapshot-catchup-entries"],
     progressIntervalMs: config["watch-progress-notify-interval"],
     retention,
+    leaseCheckpoints: gates.get("LeaseCheckpoint") === true,
   };
 }
 

@@ -1,0 +1,54 @@
+/**
+ * etcd's feature gates: `Name=bool,Name=bool`, also AllAlpha and AllBeta. What a gate switches on must be there: the
+ * ones that are not are refused when they are asked for.
+ */
+import { parseBoolean } from "./go-values.ts";
+import { ConfigProblem } from "./parse-flags.ts";
+
+interface Gate {
+  readonly name: string;
+  readonly stage: "ALPHA" | "BETA";
+  readonly fallback: boolean;
+  /** Whether both settings work here. */
+  readonly switchable: boolean;
+}
+
+export const GATES: readonly Gate[] = [
+  { name: "CompactHashCheck", stage: "ALPHA", fallback: false, switchable: false },
+  { name: "InitialCorruptCheck", stage: "ALPHA", fallback: false, switchable: false },
+  { name: "LeaseCheckpoint", stage: "ALPHA", fallback: false, switchable: true },
+  { name: "LeaseCheckpointPersist", stage: "ALPHA", fallback: false, switchable: true },
+  { name: "SetMemberLocalAddr", stage: "ALPHA", fallback: false, switchable: false },
+  { name: "StopGRPCServiceOnDefrag", stage: "ALPHA", fallback: false, switchable: false },
+  { name: "PriorityRequest", stage: "ALPHA", fallback: false, switchable: false },
+  { name: "TxnModeWriteWithSharedBuffer", stage: "BETA", fallback: true, switchable: true },
+  { name: "FastLeaseKeepAlive", stage: "BETA", fallback: true, switchable: true },
+];
+
+/** Every gate's setting by name, or why the text is refused. */
+export function parseFeatureGates(text: string): Map<string, boolean> | ConfigProblem {
+  const settings = new Map(GATES.map((gate) => [gate.name, gate.fallback]));
+  for (const part of text.split(",").filter((item) => item.trim() !== "")) {
+    const [name, value] = part.split("=").map((item) => item.trim()) as [string, string?];
+    if (value === undefined) {
+      return new ConfigProblem(`missing bool value for feature gate ${name}`);
+    }
+    const wanted = parseBoolean(value);
+    if (wanted === undefined) {
+      return new ConfigProblem(`invalid value of ${name}=${value}: it must be true or false`);
+    }
+    const gates = GATES.filter((gate) => gate.name === name || `All${title(gate.stage)}` === name);
+    if (gates.length === 0) return new ConfigProblem(`unrecognized feature gate: ${name}`);
+    for (const gate of gates) {
+      if (gate.switchable) settings.set(gate.name, wanted);
+      else if (gate.name === name && wanted !== gate.fallback) {
+        return new ConfigProblem(`feature gate ${name} is not supported by this version of cairn`);
+      }
+    }
+  }
+  return settings;
+}
+
+function title(stage: string): string {
+  return stage[0] + stage.slice(1).toLowerCase();
+}
