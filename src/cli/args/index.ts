@@ -1,0 +1,13 @@
+export { cobraHelp } from "./cobra-help.ts";
+export type { Command, CommandPath } from "./command.ts";
+export { inheritedFlags, localFlags } from "./command.ts";
+export { ExitCode, ExitError } from "./exit-error.ts";
+export { findCommand, matchCommand } from "./find-command.ts";
+export type { FlagSpec } from "./flag.ts";
+export { boolFlag, durationFlag, int64Flag, stringFlag } from "./flag.ts";
+export { FlagSet } from "./flag-set.ts";
+export { durationText, parseDurationMs } from "./go-duration.ts";
+export { clampToSafe, type Parsed, parseBool, parseInt64, parseUint64 } from "./go-number.ts";
+export { helpCommand } from "./help-command.ts";
+export { type Program, runCommand } from "./run-command.ts";
+export { type HelpVersions, sectionsHelp } from "./sections-help.ts";

@@ -1,0 +1,141 @@
+/**
+ * Downloads a member's database into a file. The file appears under its name only when it is whole: it is
+ * written as NAME.part, checked against the SHA-256 at its end, synced, renamed, and the rename is synced.
+ */
+import { EtcdError, GrpcCode, type SnapshotResponse } from "../../api/index.ts";
+import { bytesToHex, equalBytes } from "../../base/bytes.ts";
+import type { CallOptions } from "../../client/index.ts";
+import { DiskError, type DiskFile } from "../../io/index.ts";
+import { ExitCode, ExitError } from "../args/index.ts";
+import { byteSizeText } from "../output/index.ts";
+import { type ControlContext, logTo } from "./context.ts";
+import { parentOf } from "./parent-directory.ts";
+import { errorText, type Session } from "./session.ts";
+import { fileErrorText } from "./tls-flags.ts";
+
+const DIGEST_BYTES = 32;
+const CALLER = "ctl/save-snapshot.ts";
+
+export async function saveSnapshot(
+  session: Session,
+  path: string,
+  options: CallOptions,
+): Promise<void> {
+  const { context, endpoints } = session;
+  if (endpoints.length !== 1) {
+    fail(`snapshot must be requested to one selected node, not multiple [${endpoints.join(" ")}]`);
+  }
+  const partPath = `${path}.part`;
+  const file = createPart(context, partPath);
+  let whole = false;
+  try {
+    log(context, "created temporary db file", [["path", partPath]]);
+    await download(session, file, endpoints[0]!, options);
+    file.syncNow();
+    whole = true;
+  } catch (error) {
+    if (error instanceof EtcdError) fail(errorText(error));
+    if (error instanceof DiskError) fail(`could not write ${partPath} (${error.message})`);
+    throw error;
+  } finally {
+    file.close();
+    if (!whole) context.disk.remove(partPath);
+  }
+  context.disk.rename(partPath, path);
+  context.disk.syncDirectory(parentOf(path));
+  log(context, "saved", [["path", path]]);
+}
+
+function createPart(context: ControlContext, partPath: string): DiskFile {
+  try {
+    const file = context.disk.open(partPath, { create: true });
+    file.truncate(0);
+    return file;
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return fail(`could not open ${partPath} (${fileErrorText("open", partPath, error)})`);
+  }
+}
+
+async function download(
+  session: Session,
+  file: DiskFile,
+  endpoint: string,
+  options: CallOptions,
+): Promise<void> {
+  const { context, client } = session;
+  const startedMs = context.clock.monotonicMs();
+  const responses = await client.maintenance.snapshot(options);
+  log(context, "opened snapshot stream; downloading", [], "client");
+  log(context, "fetching snapshot", [["endpoint", endpoint]]);
+  const sizeBytes = await writeAll(context, file, responses);
+  log(context, "completed snapshot read; closing", [], "client");
+  log(context, "fetched snapshot", [
+    ["endpoint", endpoint],
+    ["size", byteSizeText(sizeBytes)],
+    ["took", agoText(context.clock.monotonicMs() - startedMs)],
+  ]);
+}
+
+/** Writes the blobs one behind the other and checks that the last 32 bytes are the digest of the rest. */
+async function writeAll(
+  context: ControlContext,
+  file: DiskFile,
+  responses: AsyncIterable<SnapshotResponse>,
+): Promise<number> {
+  const digest = context.newDigest("sha256");
+  let position = 0;
+  let held = new Uint8Array(0);
+  for await (const { blob } of responses) {
+    file.writeAt(blob, 0, blob.length, position);
+    position += blob.length;
+    // The last bytes may be the digest itself, so they are held back from the sum.
+    const known = new Uint8Array(held.length + blob.length);
+    known.set(held);
+    known.set(blob, held.length);
+    const summed = Math.max(0, known.length - DIGEST_BYTES);
+    digest.update(known.subarray(0, summed));
+    held = known.slice(summed);
+  }
+  const sum = digest.finish();
+  if (!equalBytes(sum, held)) {
+    throw new EtcdError(
+      GrpcCode.DataLoss,
+      `the snapshot arrived damaged: expected sha256 ${bytesToHex(held)}, got ${bytesToHex(sum)}`,
+    );
+  }
+  return position;
+}
+
+function log(
+  context: ControlContext,
+  message: string,
+  fields: readonly (readonly [string, string])[],
+  logger?: string,
+): void {
+  logTo(context, {
+    level: "info",
+    ...(logger === undefined ? {} : { logger }),
+    caller: CALLER,
+    message,
+    fields,
+  });
+}
+
+const MS_PER_SECOND = 1000;
+const MS_PER_MINUTE = 60_000;
+
+/** How long ago something began, in the words of etcd's log. */
+function agoText(elapsedMs: number): string {
+  if (elapsedMs < MS_PER_SECOND) return "now";
+  if (elapsedMs < MS_PER_MINUTE) {
+    const seconds = Math.floor(elapsedMs / MS_PER_SECOND);
+    return seconds === 1 ? "1 second ago" : `${seconds} seconds ago`;
+  }
+  const minutes = Math.floor(elapsedMs / MS_PER_MINUTE);
+  return minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
+}
+
+function fail(message: string): never {
+  throw new ExitError(ExitCode.interrupted, message);
+}

@@ -1,0 +1,1 @@
+export { runUtility } from "./run-utility.ts";
