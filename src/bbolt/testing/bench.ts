@@ -1,5 +1,5 @@
 /**
- * Run by hand: `bun src/bbolt/testing/bench.ts [directory]`. Prints nanoseconds per operation for a bucket of a million
+ * Run by hand: `bun src/bbolt/testing/bench.ts [directory] [cache MiB]`. Prints nanoseconds per operation for a bucket of a million
  * revision keys on the real disk.
  */
 import { BunDisk } from "../../io/bun/index.ts";
@@ -24,7 +24,9 @@ function measure(label: string, count: number, run: () => void): void {
   console.log(`${label}: ${ns.toFixed(0)} ns`);
 }
 
-const tree = TreeFile.open(disk.open(path, { create: true }), { pageCacheBytes: 512 << 20 });
+const tree = TreeFile.open(disk.open(path, { create: true }), {
+  pageCacheBytes: Number(process.argv[3] ?? 512) << 20,
+});
 let putMs = 0;
 let commitMs = 0;
 measure("append with commits, per entry", ENTRIES, () => {
