@@ -115,6 +115,28 @@ describe("WatchServer and slow consumers", () => {
     expect(call.error).toMatchObject({ code: 1 });
   });
 
+  test("a call that asked to stop is not written to before it says so, whatever the timer thinks", () => {
+    const bench = new WatchBench({ limits: { streamQueueBytesMax: 100 } });
+    const call = bench.open(300);
+    call.request({ create_request: { key: a } });
+    call.reading = false;
+    bench.commit([put("a", filler(250))]);
+    // Only our own bound is passed; now a request that was on its way fills the call itself.
+    call.paused = false;
+    call.request({ create_request: { key: a } });
+    call.request({ create_request: { key: a } });
+    call.take();
+    bench.commit([put("a", "2")]);
+    call.queuedBytes = 50;
+    bench.clock.advance(100);
+    bench.settle();
+    expect(call.take()).toEqual([]);
+    call.reading = true;
+    call.drainAll();
+    bench.settle();
+    expect(call.take().length).toBe(3);
+  });
+
   test("one slow call costs the others nothing", () => {
     const bench = new WatchBench();
     const slow = bench.open(100);
@@ -207,6 +229,7 @@ describe("WatchServer and progress by the clock", () => {
     call.request({ create_request: { key: a, progress_notify: true, start_revision: 3 } });
     bench.clock.advance(tickMs);
     expect(seen(call)).toEqual(["#0 @1 created"]);
+    call.request({ create_request: { key: utf8("b"), progress_notify: true } });
     call.reading = false;
     bench.commit([put("a", "2")]);
     bench.commit([put("a", filler(200))]);
@@ -218,8 +241,10 @@ describe("WatchServer and progress by the clock", () => {
     call.drainAll();
     bench.settle();
     expect(seen(call)).toEqual(["#0 @4 | PUT a=4(2/4/3)"]);
-    bench.clock.advance(2 * tickMs);
-    expect(seen(call)).toEqual(["#0 @4"]);
+    bench.clock.advance(tickMs);
+    expect(seen(call)).toEqual(["#1 @4"]);
+    bench.clock.advance(tickMs);
+    expect(seen(call)).toEqual(["#0 @4", "#1 @4"]);
   });
 
   test("intervals below etcd's minimum are raised to it", () => {
