@@ -7,6 +7,8 @@ export interface Lease {
   remainingTtlSeconds: number;
   /** When it expires; Infinity on members that do not watch the clock (not the leader). */
   expiryMs: number;
+  /** Time of its latest entry in the expiry queue; older entries are outdated. */
+  queuedMs: number;
   /** Keys attached, as latin1 strings of their bytes. */
   readonly keys: Set<string>;
 }

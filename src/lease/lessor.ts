@@ -47,6 +47,7 @@ export class Lessor {
         ttlSeconds: Math.max(stored.TTL, this.#ttlSecondsMin),
         remainingTtlSeconds: stored.RemainingTTL,
         expiryMs: Infinity,
+        queuedMs: Infinity,
         keys: new Set(),
       });
     });
@@ -76,6 +77,7 @@ export class Lessor {
       ttlSeconds: Math.max(ttlSeconds, this.#ttlSecondsMin),
       remainingTtlSeconds: 0,
       expiryMs: Infinity,
+      queuedMs: Infinity,
       keys: new Set(),
     };
     this.#leases.set(id, lease);
@@ -168,11 +170,12 @@ export class Lessor {
   takeExpired(nowMs: number, countMax: number, retryMs: number): bigint[] {
     const due: bigint[] = [];
     while (due.length < countMax && this.#queue.nextTimeMs() <= nowMs) {
+      const timeMs = this.#queue.nextTimeMs();
       const lease = this.#leases.get(this.#queue.pop());
-      if (lease === undefined) continue;
-      if (lease.expiryMs > nowMs) continue; // renewed meanwhile; the later entry stands
+      // Revoked, or renewed meanwhile: its latest entry stands.
+      if (lease === undefined || lease.queuedMs !== timeMs) continue;
       due.push(lease.id);
-      this.#queue.push(nowMs + retryMs, lease.id);
+      this.#enqueue(lease, nowMs + retryMs);
     }
     return due;
   }
@@ -202,12 +205,18 @@ export class Lessor {
     const seconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
     lease.expiryMs = nowMs + seconds * 1000 + extendMs;
     if (this.#queue.size > 2 * this.#leases.size + QUEUE_SLACK) this.#rebuildQueue();
-    else this.#queue.push(lease.expiryMs, lease.id);
+    this.#enqueue(lease, lease.expiryMs);
   }
 
+  #enqueue(lease: Lease, timeMs: number): void {
+    lease.queuedMs = timeMs;
+    this.#queue.push(timeMs, lease.id);
+  }
+
+  /** Drops outdated entries: every lease keeps its latest alone. */
   #rebuildQueue(): void {
     this.#queue.clear();
-    for (const lease of this.#leases.values()) this.#queue.push(lease.expiryMs, lease.id);
+    for (const lease of this.#leases.values()) this.#queue.push(lease.queuedMs, lease.id);
   }
 
   #persist(lease: Lease): void {
