@@ -1,4 +1,7 @@
-/** Writes entries of a branch Node as a branch page. Every child must have its final page id by then. */
+/**
+ * Writes entries of a branch Node as a branch page. Every child must have its final page id by
+ * then.
+ */
 import { assert } from "../base/assert.ts";
 import type { Node } from "./node.ts";
 import { ELEMENT_BYTES, FLAG_BRANCH, PAGE_HEADER_BYTES, Page } from "./page.ts";

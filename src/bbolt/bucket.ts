@@ -1,8 +1,8 @@
 /** What callers hold: a bucket to read, a bucket to change, and a cursor over either. */
 export interface BucketReader {
   /**
-   * The value of a key; undefined when there is none or the key names a bucket. A view into memory that is
-   * never written to again: it stays valid as long as it is referenced.
+   * The value of a key; undefined when there is none or the key names a bucket. A view into memory
+   * that is never written to again: it stays valid as long as it is referenced.
    */
   get(key: Uint8Array): Uint8Array | undefined;
   bucket(name: Uint8Array): BucketReader | undefined;
@@ -27,8 +27,9 @@ export interface BucketWriter extends BucketReader {
 }
 
 /**
- * Walks a bucket's entries in key order. The moving calls say whether there is an entry; key() and value()
- * belong to it. Changing the bucket is allowed in between: the cursor finds its place again by key.
+ * Walks a bucket's entries in key order. The moving calls say whether there is an entry; key() and
+ * value() belong to it. Changing the bucket is allowed in between: the cursor finds its place again
+ * by key.
  */
 export interface Cursor {
   first(): boolean;

@@ -1,7 +1,8 @@
 /**
- * The consistency check over one read transaction, in slices: every page below the high-water mark is reachable
- * or free and never both, no page is used twice, keys ascend and lie within their parents' bounds, buckets are
- * whole, a meta page is valid. Reads the file itself, past the page cache, and leaves no trace in it.
+ * The consistency check over one read transaction, in slices: every page below the high-water mark
+ * is reachable or free and never both, no page is used twice, keys ascend and lie within their
+ * parents' bounds, buckets are whole, a meta page is valid. Reads the file itself, past the page
+ * cache, and leaves no trace in it.
  */
 import { compareBytes } from "../base/bytes.ts";
 import { decodeFreelist } from "./freelist-page.ts";
@@ -30,7 +31,10 @@ export class TreeCheck {
     this.#read = read;
   }
 
-  /** Handles about `work` elements (a page of 4096 bytes has 10 to 100); true when the check is over. */
+  /**
+   * Handles about `work` elements (a page of 4096 bytes has 10 to 100); true when the check is
+   * over.
+   */
   step(work: number): boolean {
     if (this.#walk === null) {
       this.#checkMetas();

@@ -56,7 +56,10 @@ function stateOf(file: MemoryFile): string {
   return parts.join("\n");
 }
 
-/** The file after `bytesWritten` bytes of the plan's writes, with or without what was not synced yet. */
+/**
+ * The file after `bytesWritten` bytes of the plan's writes, with or without what was not synced
+ * yet.
+ */
 function cutAfter(before: Uint8Array, plan: CommitPlan, bytesWritten: number): MemoryFile {
   const file = new MemoryFile(before.slice());
   let left = bytesWritten;

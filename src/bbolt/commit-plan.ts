@@ -1,7 +1,7 @@
 /**
- * A commit as a value: what to write, in which order, with the two syncs that make it atomic. The shell runs
- * it; a test runs it step by step and cuts it anywhere. Until the meta page is durable the old state stands,
- * because no page of the old tree is ever written.
+ * A commit as a value: what to write, in which order, with the two syncs that make it atomic. The
+ * shell runs it; a test runs it step by step and cuts it anywhere. Until the meta page is durable
+ * the old state stands, because no page of the old tree is ever written.
  */
 export interface PageRun {
   /** First page; the buffers follow each other from there without a gap. */
@@ -12,7 +12,10 @@ export interface PageRun {
 export interface CommitPlan {
   transactionId: number;
   pageBytes: number;
-  /** The file is made this long first, so that later syncs carry no new length; 0 when it is long enough. */
+  /**
+   * The file is made this long first, so that later syncs carry no new length; 0 when it is long
+   * enough.
+   */
   growToBytes: number;
   /** Ascending, not touching each other. */
   runs: PageRun[];

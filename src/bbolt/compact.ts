@@ -1,6 +1,7 @@
 /**
- * Rewrites everything that a read transaction sees into another, empty file, in slices and in key order, so
- * that pages are full and nothing is free. The caller runs the commits, which may block or not.
+ * Rewrites everything that a read transaction sees into another, empty file, in slices and in key
+ * order, so that pages are full and nothing is free. The caller runs the commits, which may block
+ * or not.
  */
 import { assert } from "../base/assert.ts";
 import type { DiskError } from "../io/index.ts";
@@ -23,7 +24,10 @@ interface Frame {
   writer: BucketWriter | null;
 }
 
-/** "more": call step again. "commit": call commit or commitNow, then step again. "done": all is durable. */
+/**
+ * "more": call step again. "commit": call commit or commitNow, then step again. "done": all is
+ * durable.
+ */
 export type CompactProgress = "more" | "commit" | "done";
 
 export class TreeCompact {

@@ -1,9 +1,9 @@
 /**
- * The ordered walk over one tree, of pages or (in a write transaction) of nodes and pages mixed. A stack of
- * units with the index taken in each; only the lowest is a leaf.
+ * The ordered walk over one tree, of pages or (in a write transaction) of nodes and pages mixed. A
+ * stack of units with the index taken in each; only the lowest is a leaf.
  *
- * On damaged files: the way down is bounded, an empty leaf below a branch is damage, and each new leaf must
- * continue in key order, so a loop of pages is found at once and no walk is endless.
+ * On damaged files: the way down is bounded, an empty leaf below a branch is damage, and each new
+ * leaf must continue in key order, so a loop of pages is found at once and no walk is endless.
  */
 import { assert } from "../base/assert.ts";
 import { compareBytes } from "../base/bytes.ts";

@@ -55,7 +55,8 @@ function walk(bucket: BucketReader, depth: number): void {
   let steps = 0;
   for (let more = cursor.first(); more; more = cursor.next()) {
     if (++steps > 5000) throw new Error("a walk without an end");
-    // A walk may pass a bucket that a search by key does not reach, when a page is at a wrong place.
+    // A walk may pass a bucket that a search by key does not reach, when a page is at a wrong
+    // place.
     const inner = cursor.isBucket() && depth < 10 ? bucket.bucket(cursor.key()) : undefined;
     if (inner !== undefined) walk(inner, depth + 1);
     bucket.get(cursor.key());

@@ -1,11 +1,14 @@
 /**
- * Finds the pages of one tree that lie at the end of the file, by reading branches only: all leaves are at the
- * same depth, so a leaf's page id is seen in its parent.
+ * Finds the pages of one tree that lie at the end of the file, by reading branches only: all leaves
+ * are at the same depth, so a leaf's page id is seen in its parent.
  */
 import type { TreeView, Unit } from "./cursor.ts";
 import { DEPTH_MAX, Page } from "./page.ts";
 
-/** What one page found counts for, against one element looked at: it will be read, rebuilt and written. */
+/**
+ * What one page found counts for, against one element looked at: it will be read, rebuilt and
+ * written.
+ */
 const FOUND_WORK = 20;
 
 export interface FoundPages {
@@ -60,7 +63,8 @@ function search(
       const child = tree.childUnit(unit, index);
       if (!search(tree, child, height - 1, firstPageId, from, workMax, found)) return false;
     } else if (unit.child(index) >= firstPageId) {
-      // Of a Node's children those in memory are written anew anyway; taking one again does no harm.
+      // Of a Node's children those in memory are written anew anyway; taking one again does no
+      // harm.
       take(found, unit.key(index));
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The freelist's page: free and pending page ids in ascending order, 8 bytes each. A count of 0xFFFF in the
- * header means that the first 8 bytes after it hold the count instead.
+ * The freelist's page: free and pending page ids in ascending order, 8 bytes each. A count of
+ * 0xFFFF in the header means that the first 8 bytes after it hold the count instead.
  */
 
 import type { Freelist } from "./freelist.ts";

@@ -1,9 +1,10 @@
 /**
- * Which pages may be written: the free ones, and the pending ones that become free when no reader is left
- * that could see them. Low page ids are handed out first, so that the tail of the file empties over time.
+ * Which pages may be written: the free ones, and the pending ones that become free when no reader
+ * is left that could see them. Low page ids are handed out first, so that the tail of the file
+ * empties over time.
  *
- * Invariants: free and pending are disjoint; a page freed by transaction T is pending until every open reader
- * has a transaction id of T or more; pages 0 and 1 are never in either.
+ * Invariants: free and pending are disjoint; a page freed by transaction T is pending until every
+ * open reader has a transaction id of T or more; pages 0 and 1 are never in either.
  */
 import { assert } from "../base/assert.ts";
 import { PageBitmap } from "./page-bitmap.ts";
@@ -11,9 +12,15 @@ import { PageBitmap } from "./page-bitmap.ts";
 const FIRST_PAGE = 2;
 /** A file never becomes shorter than the four pages that it began with. */
 const PAGES_MIN = 4;
-/** Search positions are remembered for runs up to this long; longer ones are searched from the start. */
+/**
+ * Search positions are remembered for runs up to this long; longer ones are searched from the
+ * start.
+ */
 const HINTED_RUN_MAX = 511;
-/** In a very scattered list a long run is searched piece by piece, and new pages are taken meanwhile. */
+/**
+ * In a very scattered list a long run is searched piece by piece, and new pages are taken
+ * meanwhile.
+ */
 const PROBES_MAX = 16_384;
 
 interface PendingPages {
@@ -48,7 +55,10 @@ export class Freelist {
     return this.#free.has(pageId) || this.#pending.has(pageId);
   }
 
-  /** Marks a page that the running write transaction drops. False when it is free or dropped already. */
+  /**
+   * Marks a page that the running write transaction drops. False when it is free or dropped
+   * already.
+   */
   drop(pageId: number): boolean {
     return !this.#free.has(pageId) && this.#pending.add(pageId);
   }
@@ -86,7 +96,10 @@ export class Freelist {
     if (lowest >= 0) this.#lowerHints(lowest);
   }
 
-  /** The lowest run of free pages, taken out of the list; -1 when there is none (or none found in bounds). */
+  /**
+   * The lowest run of free pages, taken out of the list; -1 when there is none (or none found in
+   * bounds).
+   */
   allocate(pageCount: number): number {
     assert(pageCount > 0, "a run has pages");
     if (this.#free.count < pageCount) return -1;
@@ -127,7 +140,9 @@ export class Freelist {
     for (let pageId = pageCount; pageId < pageCountBefore; pageId++) this.#free.remove(pageId);
   }
 
-  /** Free and pending pages in ascending order into `out` as 64-bit little-endian; returns how many. */
+  /**
+   * Free and pending pages in ascending order into `out` as 64-bit little-endian; returns how many.
+   */
   writeIds(out: Uint32Array, at: number): number {
     let free = this.#free.next(FIRST_PAGE);
     let pending = this.#pending.next(FIRST_PAGE);

@@ -20,7 +20,10 @@ export function encodeLeafPage(
   return new Page(pageId, pageCount, memory);
 }
 
-/** The whole node as an inline page (page id 0), padded to full words; `node.encodedBytes` of it count. */
+/**
+ * The whole node as an inline page (page id 0), padded to full words; `node.encodedBytes` of it
+ * count.
+ */
 export function encodeInlinePage(node: Node): Uint8Array {
   const memory = new ArrayBuffer((node.encodedBytes + 3) & ~3);
   writePageHeader(memory, { pageId: 0, flags: FLAG_LEAF, count: node.count, overflow: 0 });

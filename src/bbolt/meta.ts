@@ -1,6 +1,7 @@
 /**
- * The meta pages 0 and 1: the roots of the file. The one with the higher transaction id and a right sum is
- * the state; a commit writes the slot (transaction id mod 2), so the other one survives a torn write.
+ * The meta pages 0 and 1: the roots of the file. The one with the higher transaction id and a right
+ * sum is the state; a commit writes the slot (transaction id mod 2), so the other one survives a
+ * torn write.
  *
  *   16 4 magic 0xED0CDAED   32 8 root bucket's page   56 8 high-water mark (pages of the file)
  *   20 4 version 2          40 8 root's sequence      64 8 transaction id

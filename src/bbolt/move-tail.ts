@@ -1,9 +1,11 @@
 /**
- * Moves pages in use down from the end of the file, in slices inside of ordinary write transactions, so that
- * the file can become shorter while it is served. One pass takes every page from `firstPageId` on into memory;
- * the commit then writes it to the lowest free pages, and when the tail is free the high-water mark goes down.
+ * Moves pages in use down from the end of the file, in slices inside of ordinary write
+ * transactions, so that the file can become shorter while it is served. One pass takes every page
+ * from `firstPageId` on into memory; the commit then writes it to the lowest free pages, and when
+ * the tail is free the high-water mark goes down.
  *
- * Covers the bucket of buckets and the buckets in it, which is all that etcd has; deeper ones stay in place.
+ * Covers the bucket of buckets and the buckets in it, which is all that etcd has; deeper ones stay
+ * in place.
  */
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
@@ -30,7 +32,10 @@ export class TailMove {
     return this.#movedPages;
   }
 
-  /** One slice of about `work` elements looked at (a page moved counts for 20); true when the pass is over. The transaction may hold other changes as well. */
+  /**
+   * One slice of about `work` elements looked at (a page moved counts for 20); true when the pass
+   * is over. The transaction may hold other changes as well.
+   */
   step(write: WriteTransaction, work: number): boolean {
     assert(work >= WORK_MIN, "a slice is large enough to get on");
     let left = work;

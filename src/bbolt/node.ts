@@ -1,8 +1,10 @@
 /**
- * A leaf or branch page while a write transaction changes it. Keys and values lie in one growing heap that is
- * only appended to, so views given out stay valid; the table holds where they are. No object per entry.
+ * A leaf or branch page while a write transaction changes it. Keys and values lie in one growing
+ * heap that is only appended to, so views given out stay valid; the table holds where they are. No
+ * object per entry.
  *
- *   table per entry: flags | key position | key bytes | value position or child page id | value bytes
+ *   table per entry: flags | key position | key bytes | value position | value bytes
+ *   (in a branch the child's page id stands for the value position)
  *
  * A branch entry with a child Node (children[i]) will get new page ids when that child is spilled.
  */
@@ -18,13 +20,19 @@ const VALUE_BYTES = 4;
 const COPY_BY_LOOP_BYTES_MAX = 32;
 const FIRST_ENTRIES = 16;
 const FIRST_HEAP_BYTES = 512;
-/** A node that grows beyond these is split in memory, which bounds the cost of inserting in its middle. */
+/**
+ * A node that grows beyond these is split in memory, which bounds the cost of inserting in its
+ * middle.
+ */
 const ENTRIES_MAX = 1024;
 const PAYLOAD_BYTES_MAX = 256 * 1024;
 
 export class Node {
   readonly isLeaf: boolean;
-  /** The run this node was read from, to be freed when it is spilled; 0 pages for a new or inline one. */
+  /**
+   * The run this node was read from, to be freed when it is spilled; 0 pages for a new or inline
+   * one.
+   */
   pageId = 0;
   pageCount = 0;
   /** Something was removed: it may have to be merged. */
@@ -47,7 +55,8 @@ export class Node {
     const node = new Node(page.isLeaf, page.count + FIRST_ENTRIES, 0);
     node.pageId = page.pageId;
     node.pageCount = page.pageCount;
-    // The page's bytes serve as the heap: full, so that the first addition moves on to memory of its own.
+    // The page's bytes serve as the heap: full, so that the first addition moves on to memory of
+    // its own.
     node.#heap = page.bytes;
     node.#heapBytes = page.bytes.length;
     for (let i = 0; i < page.count; i++) {
@@ -237,7 +246,10 @@ export class Node {
     return at;
   }
 
-  /** A larger heap, without what is dead if that is much. The old one stays as it is for views into it. */
+  /**
+   * A larger heap, without what is dead if that is much. The old one stays as it is for views into
+   * it.
+   */
   #moveHeap(lengthMore: number): void {
     if (this.#payloadBytes * 2 >= this.#heapBytes) {
       const heap = new Uint8Array(new ArrayBuffer(2 * (this.#heapBytes + lengthMore)));

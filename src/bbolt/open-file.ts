@@ -1,4 +1,6 @@
-/** Opening: which of the two metas is the state, at which page size; and making an empty database. */
+/**
+ * Opening: which of the two metas is the state, at which page size; and making an empty database.
+ */
 import { assert } from "../base/assert.ts";
 import type { DiskFile } from "../io/index.ts";
 import type { Freelist } from "./freelist.ts";
@@ -24,7 +26,9 @@ const ROOT_PAGE = 3;
 const FIRST_PAGES = 4;
 const WALK_SLICE = 1 << 20;
 
-/** The newest valid meta; throws TreeDamage when there is none or the file is shorter than it says. */
+/**
+ * The newest valid meta; throws TreeDamage when there is none or the file is shorter than it says.
+ */
 export function readNewestMeta(file: DiskFile): Meta {
   const first = readMetaAt(file, 0);
   let second: Meta | string;
@@ -32,7 +36,7 @@ export function readNewestMeta(file: DiskFile): Meta {
   else second = searchSecondMeta(file);
   const meta = newer(first, second);
   if (typeof meta === "string") {
-    const reason = `both meta pages are damaged: at offset 0, it ${first}; the second, it ${second}`;
+    const reason = `both meta pages are damaged: the one at offset 0 ${first}; the other ${second}`;
     throw new TreeDamage(file.path, 0, reason);
   }
   const needed = meta.pageCount * meta.pageBytes;
@@ -44,7 +48,9 @@ export function readNewestMeta(file: DiskFile): Meta {
   return meta;
 }
 
-/** A file whose creation was cut off: at most the first pages long and nothing in either meta page. */
+/**
+ * A file whose creation was cut off: at most the first pages long and nothing in either meta page.
+ */
 export function isUnfinishedCreation(file: DiskFile, pageBytes: number): boolean {
   const size = file.sizeBytes();
   if (size > FIRST_PAGES * pageBytes) return false;
@@ -54,7 +60,9 @@ export function isUnfinishedCreation(file: DiskFile, pageBytes: number): boolean
   return true;
 }
 
-/** Writes and syncs an empty database. The metas come last: a valid one says that the rest is there. */
+/**
+ * Writes and syncs an empty database. The metas come last: a valid one says that the rest is there.
+ */
 export function createEmpty(file: DiskFile, pageBytes: number, initialBytes: number): void {
   const usable = pageBytes >= PAGE_BYTES_MIN && pageBytes <= PAGE_BYTES_MAX;
   assert(
@@ -83,7 +91,10 @@ export function createEmpty(file: DiskFile, pageBytes: number, initialBytes: num
   if (initialBytes > FIRST_PAGES * pageBytes) file.preallocate(initialBytes);
 }
 
-/** Fills the freelist from the file; returns how many pages the stored list takes (0 when not stored). */
+/**
+ * Fills the freelist from the file; returns how many pages the stored list takes (0 when not
+ * stored).
+ */
 export function loadFreelist(paged: PagedFile, meta: Meta, freelist: Freelist): number {
   if (meta.freelistPageId === NO_FREELIST) {
     rebuildFreelist(paged, meta, freelist);
@@ -134,7 +145,9 @@ function readMetaAt(file: DiskFile, position: number): Meta | string {
   return decodeMeta(bytes.subarray(0, count), 0);
 }
 
-/** The first meta is unreadable, so the page size is unknown: the second one lies at one page size. */
+/**
+ * The first meta is unreadable, so the page size is unknown: the second one lies at one page size.
+ */
 function searchSecondMeta(file: DiskFile): Meta | string {
   let reason = "is at none of the possible page sizes";
   for (let pageBytes = PAGE_BYTES_MIN; pageBytes <= PAGE_BYTES_MAX; pageBytes *= 2) {

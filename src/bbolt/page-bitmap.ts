@@ -1,4 +1,7 @@
-/** A set of page ids, one bit each, with one summary bit per 32 pages so that sparse sets are skipped fast. */
+/**
+ * A set of page ids, one bit each, with one summary bit per 32 pages so that sparse sets are
+ * skipped fast.
+ */
 const FIRST_WORDS = 64;
 
 export class PageBitmap {

@@ -1,6 +1,7 @@
 /**
- * Pages by id, bounded in bytes. Eviction is CLOCK: a page used since the hand last passed gets another
- * round. The table is open addressing in typed arrays, so its size follows the bound and not the file.
+ * Pages by id, bounded in bytes. Eviction is CLOCK: a page used since the hand last passed gets
+ * another round. The table is open addressing in typed arrays, so its size follows the bound and
+ * not the file.
  */
 import { assert } from "../base/assert.ts";
 import { PAGE_OVERHEAD_BYTES, type Page } from "./page.ts";
@@ -46,7 +47,10 @@ export class PageCache {
     }
   }
 
-  /** Puts a page in, in place of an older one with its id. A page larger than the whole bound is not kept. */
+  /**
+   * Puts a page in, in place of an older one with its id. A page larger than the whole bound is not
+   * kept.
+   */
   put(page: Page): void {
     this.drop(page.pageId);
     const cost = page.bytes.length + PAGE_OVERHEAD_BYTES;
@@ -98,7 +102,9 @@ export class PageCache {
     assert(false, "the clock found no page to evict");
   }
 
-  /** Empties a slot and moves later entries of its probe chain up, so that no tombstones are needed. */
+  /**
+   * Empties a slot and moves later entries of its probe chain up, so that no tombstones are needed.
+   */
   #removeAt(slot: number): void {
     this.#bytes -= this.#pages[slot]!.bytes.length + PAGE_OVERHEAD_BYTES;
     this.#count--;

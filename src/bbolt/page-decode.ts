@@ -1,6 +1,7 @@
 /**
- * Turns bytes from the file into a Page, or says why they are not one. Every position, length and child is
- * checked here once, and the keys' order, because the format has no checksum on data pages.
+ * Turns bytes from the file into a Page, or says why they are not one. Every position, length and
+ * child is checked here once, and the keys' order, because the format has no checksum on data
+ * pages.
  */
 import {
   COUNT_MAX,
@@ -22,7 +23,10 @@ export interface PageHeader {
   overflow: number;
 }
 
-/** The first 16 bytes at `at`; a page id above 2^53 comes out inexact, which never equals a valid one. */
+/**
+ * The first 16 bytes at `at`; a page id above 2^53 comes out inexact, which never equals a valid
+ * one.
+ */
 export function readPageHeader(bytes: Uint8Array, at = 0): PageHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, PAGE_HEADER_BYTES);
   return {
@@ -65,9 +69,9 @@ export function treeHeaderProblem(
 }
 
 /**
- * For a run of several pages: what is wrong with its length, judged from the first page alone, so that a
- * damaged overflow count never leads to a giant read. Elements' data lie in order, hence the last element
- * ends the used part; some writers allocate one page more than needed.
+ * For a run of several pages: what is wrong with its length, judged from the first page alone, so
+ * that a damaged overflow count never leads to a giant read. Elements' data lie in order, hence the
+ * last element ends the used part; some writers allocate one page more than needed.
  */
 export function runLengthProblem(
   firstPage: Uint8Array,
@@ -77,7 +81,8 @@ export function runLengthProblem(
   const element = PAGE_HEADER_BYTES + (header.count - 1) * ELEMENT_BYTES;
   const tablePages = Math.ceil((element + ELEMENT_BYTES) / pageBytes);
   if (tablePages > 1) {
-    // The table itself goes on in the overflow; at most COUNT_MAX elements, so this stays around 1 MiB.
+    // The table itself goes on in the overflow; at most COUNT_MAX elements, so this stays around 1
+    // MiB.
     return header.overflow + 1 < tablePages ? "has fewer pages than its elements need" : null;
   }
   const view = new DataView(firstPage.buffer, firstPage.byteOffset + element, ELEMENT_BYTES);
@@ -92,7 +97,10 @@ export function runLengthProblem(
   return null;
 }
 
-/** A page from the bytes of its whole run; a string says what is wrong. `filePages` bounds the children. */
+/**
+ * A page from the bytes of its whole run; a string says what is wrong. `filePages` bounds the
+ * children.
+ */
 export function decodePage(
   pageId: number,
   memory: ArrayBuffer,
@@ -152,7 +160,10 @@ function elementTableProblem(memory: ArrayBuffer, filePages: number): string | n
   return null;
 }
 
-/** A bucket's value names a root page of the file, or holds an inline leaf (checked fully when entered). */
+/**
+ * A bucket's value names a root page of the file, or holds an inline leaf (checked fully when
+ * entered).
+ */
 function looksLikeBucket(
   bytes: Uint8Array,
   at: number,

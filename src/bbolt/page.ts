@@ -1,6 +1,7 @@
 /**
- * One page (with its overflow pages) as read from the file: immutable bytes and the header fields that the
- * hot path needs. A Page exists only after its bytes were validated, so element access is unchecked.
+ * One page (with its overflow pages) as read from the file: immutable bytes and the header fields
+ * that the hot path needs. A Page exists only after its bytes were validated, so element access is
+ * unchecked.
  *
  *   offset size  header                 leaf element (16 bytes)      branch element (16 bytes)
  *   0      8     page id                0  4  flags (1 = bucket)     0  4  key position
@@ -90,7 +91,9 @@ export class Page {
     return this.bytes.subarray(at, at + this.valueBytes(index));
   }
 
-  /** The index of the element with this key, or the complement (~) of where it would be inserted. */
+  /**
+   * The index of the element with this key, or the complement (~) of where it would be inserted.
+   */
   search(key: Uint8Array): number {
     if (this.count === 0) return ~0;
     const prefix = this.prefixBytes;
@@ -119,7 +122,10 @@ export class Page {
     return ~low;
   }
 
-  /** Negative when the key sorts before every key of the page because of the shared prefix, positive after. */
+  /**
+   * Negative when the key sorts before every key of the page because of the shared prefix, positive
+   * after.
+   */
   #comparePrefix(key: Uint8Array): number {
     const prefix = this.prefixBytes;
     const start = this.keyAt(0);

@@ -1,7 +1,7 @@
 /**
- * SHELL: the file as pages. Reads go through the bounded cache, a commit plan is run step by step. After a
- * failed write or sync nothing more is done with the file: what it holds is then unknown (and a second sync
- * could falsely succeed), so every later call throws that first error again.
+ * SHELL: the file as pages. Reads go through the bounded cache, a commit plan is run step by step.
+ * After a failed write or sync nothing more is done with the file: what it holds is then unknown
+ * (and a second sync could falsely succeed), so every later call throws that first error again.
  */
 import { assert, verify } from "../base/assert.ts";
 import type { DiskFile } from "../io/index.ts";
@@ -28,7 +28,10 @@ export interface PageSource {
 
 export class PagedFile implements PageSource {
   readonly pageBytes: number;
-  /** Pages that may be referred to: the high-water mark of the newest transaction, written or being written. */
+  /**
+   * Pages that may be referred to: the high-water mark of the newest transaction, written or being
+   * written.
+   */
   pageCount: number;
   readonly #file: DiskFile;
   readonly #cache: PageCache;
@@ -107,7 +110,10 @@ export class PagedFile implements PageSource {
     this.#cache.drop(pageId);
   }
 
-  /** Runs a plan; `done` comes later, or at once when a write fails. `written` comes before the first sync. */
+  /**
+   * Runs a plan; `done` comes later, or at once when a write fails. `written` comes before the
+   * first sync.
+   */
   run(plan: CommitPlan, written: () => void, done: (error: DiskError | null) => void): void {
     this.refuseAfterFailure();
     const steps = commitSteps(plan);

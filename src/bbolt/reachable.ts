@@ -1,15 +1,15 @@
 /**
- * The walk over every page that a tree and its nested buckets use, in slices. Used to rebuild a freelist that
- * is not stored, and by the check, which adds its own view of each page. It ends because the visitor lets no
- * page be entered twice.
+ * The walk over every page that a tree and its nested buckets use, in slices. Used to rebuild a
+ * freelist that is not stored, and by the check, which adds its own view of each page. It ends
+ * because the visitor lets no page be entered twice.
  */
 import { decodeBucketValue } from "./bucket-value.ts";
 import type { Page } from "./page.ts";
 
 export interface ReachVisitor {
   /**
-   * Reads the page and notes its run as used; null leaves out what is below it. Its keys must be at least
-   * `lower` and less than `upper` (null: no bound). `isRoot` for the root of a bucket.
+   * Reads the page and notes its run as used; null leaves out what is below it. Its keys must be at
+   * least `lower` and less than `upper` (null: no bound). `isRoot` for the root of a bucket.
    */
   visit(
     pageId: number,

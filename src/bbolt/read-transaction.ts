@@ -34,7 +34,9 @@ export class ReadTransaction {
     return this.meta.pageCount;
   }
 
-  /** One page's bytes as the file has them now (pages not used by this state may change any time). */
+  /**
+   * One page's bytes as the file has them now (pages not used by this state may change any time).
+   */
   readPage(pageId: number): Uint8Array {
     assert(pageId >= 0 && pageId < this.meta.pageCount, "a page of the state is read");
     const bytes = new Uint8Array(this.meta.pageBytes);

@@ -1,6 +1,7 @@
 /**
- * After removals, before spilling: empty nodes disappear, nodes under a quarter of a page join a neighbour,
- * and a root branch with one child gives way to it. Works bottom-up on the nodes that are in memory anyway.
+ * After removals, before spilling: empty nodes disappear, nodes under a quarter of a page join a
+ * neighbour, and a root branch with one child gives way to it. Works bottom-up on the nodes that
+ * are in memory anyway.
  */
 import { compareBytes } from "../base/bytes.ts";
 import { Node } from "./node.ts";

@@ -43,7 +43,9 @@ function revisionKey(main: number): Uint8Array {
   return key;
 }
 
-/** What `snapshot status` computes: crc32c over each bucket's name, keys and values; and the count. */
+/**
+ * What `snapshot status` computes: crc32c over each bucket's name, keys and values; and the count.
+ */
 function hashOf(root: BucketReader): { hash: number; totalKey: number } {
   let hash = 0;
   let totalKey = 0;

@@ -1,7 +1,7 @@
 /**
- * A copy of one state as a stream of bytes: the two meta pages made for it, then every page up to its
- * high-water mark as the file has it. Pages that the state does not use may carry anything. The reader must
- * stay open until the last byte is read.
+ * A copy of one state as a stream of bytes: the two meta pages made for it, then every page up to
+ * its high-water mark as the file has it. Pages that the state does not use may carry anything. The
+ * reader must stay open until the last byte is read.
  */
 import { encodeMetaPage } from "./meta.ts";
 import type { ReadTransaction } from "./read-transaction.ts";

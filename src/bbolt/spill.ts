@@ -1,6 +1,7 @@
 /**
- * Writes the changed nodes of one tree to new pages, children first: nodes larger than a page are cut into
- * several, the old runs are freed, parents get the new page ids, and a root that was cut gets a new root above.
+ * Writes the changed nodes of one tree to new pages, children first: nodes larger than a page are
+ * cut into several, the old runs are freed, parents get the new page ids, and a root that was cut
+ * gets a new root above.
  */
 import { assert } from "../base/assert.ts";
 import { encodeBranchPage } from "./branch-page.ts";
@@ -65,7 +66,10 @@ function withSpilledChildren(node: Node, space: PageSpace, fillPercent: number):
   return out;
 }
 
-/** Where the page that begins with entry `from` ends: all the rest if that fits, else as full as wished. */
+/**
+ * Where the page that begins with entry `from` ends: all the rest if that fits, else as full as
+ * wished.
+ */
 function chunkEnd(node: Node, from: number, pageBytes: number, fillPercent: number): number {
   const limit = pageBytes * Math.min(Math.max(fillPercent, FILL_MIN), 1);
   const entriesMin = node.isLeaf ? 1 : BRANCH_KEYS_MIN;

@@ -1,9 +1,10 @@
 /**
- * The one error class for bytes that cannot be what was written: thrown by opening and by every read that
- * meets a damaged page, caught at the edge. It names the file, the page and what an operator can do.
+ * The one error class for bytes that cannot be what was written: thrown by opening and by every
+ * read that meets a damaged page, caught at the edge. It names the file, the page and what an
+ * operator can do.
  */
 const ADVICE =
-  "the file is damaged: stop using it, restore it from a snapshot or let the member fetch it from its peers";
+  "stop using this file; restore it from a snapshot or let the member fetch it from its peers";
 
 export class TreeDamage extends Error {
   override name = "TreeDamage";

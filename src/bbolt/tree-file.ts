@@ -1,9 +1,10 @@
 /**
- * The open database file: the last durable state, its readers and its one writer. Called by src/database.
+ * The open database file: the last durable state, its readers and its one writer. Called by
+ * src/database.
  *
- * Invariants: a reader sees the state of the last completed commit for as long as it likes; pages that an open
- * reader or the durable state uses are never written; at most one transaction takes changes and at most one
- * commit is under way.
+ * Invariants: a reader sees the state of the last completed commit for as long as it likes; pages
+ * that an open reader or the durable state uses are never written; at most one transaction takes
+ * changes and at most one commit is under way.
  */
 import { assert } from "../base/assert.ts";
 import type { DiskError, DiskFile } from "../io/index.ts";
@@ -23,9 +24,9 @@ export interface TreeFileOptions {
   /** When creating: the file is made this long at once. */
   initialBytes?: number;
   /**
-   * A freelist longer than this is not stored (the meta page then says "none", as in etcd's own files) and is
-   * found by a walk over the tree when opening: writing it with every commit would cost more. 256 KiB unless
-   * set, which is 128 MiB of free pages; 0 never stores it.
+   * A freelist longer than this is not stored (the meta page then says "none", as in etcd's own
+   * files) and is found by a walk over the tree when opening: writing it with every commit would
+   * cost more. 256 KiB unless set, which is 128 MiB of free pages; 0 never stores it.
    */
   freelistBytesMax?: number;
 }
@@ -49,7 +50,9 @@ export class TreeFile {
   #openReaders = 0;
   readonly #releaseReader = (transactionId: number): void => this.#readerClosed(transactionId);
 
-  /** Opens, or creates in an empty file. Throws TreeDamage when the bytes are not a whole database. */
+  /**
+   * Opens, or creates in an empty file. Throws TreeDamage when the bytes are not a whole database.
+   */
   static open(file: DiskFile, options: TreeFileOptions): TreeFile {
     const pageBytes = options.pageBytes ?? DEFAULT_PAGE_BYTES;
     if (!options.readOnly && isUnfinishedCreation(file, pageBytes)) {

@@ -1,6 +1,7 @@
 /**
- * A bucket of the write transaction. What is changed becomes Nodes, from the root down to the leaf touched;
- * the rest stays pages. finish() balances and spills it all and gives the bucket's new header.
+ * A bucket of the write transaction. What is changed becomes Nodes, from the root down to the leaf
+ * touched; the rest stays pages. finish() balances and spills it all and gives the bucket's new
+ * header.
  */
 import { assert } from "../base/assert.ts";
 import { bytesToHex } from "../base/bytes.ts";
@@ -137,7 +138,9 @@ export class TreeWriter implements BucketWriter, TreeView {
     return this.#store.damaged(pageId, reason);
   }
 
-  /** Spills the bucket and those in it; null when nothing changed. The root bucket is never inline. */
+  /**
+   * Spills the bucket and those in it; null when nothing changed. The root bucket is never inline.
+   */
   finish(isRootBucket: boolean): { rootPageId: number; value: Uint8Array } | null {
     for (const { name, bucket } of this.#buckets.values()) {
       const changed = bucket.finish(false);
@@ -171,8 +174,8 @@ export class TreeWriter implements BucketWriter, TreeView {
   }
 
   /**
-   * Takes pages from `firstPageId` on into memory, so that finish() writes them anew: those below `from` on,
-   * until `workMax` is done. `next` is where to go on, null at the end.
+   * Takes pages from `firstPageId` on into memory, so that finish() writes them anew: those below
+   * `from` on, until `workMax` is done. `next` is where to go on, null at the end.
    */
   moveFrom(
     firstPageId: number,

@@ -1,7 +1,8 @@
 /**
- * The one writer. Changes gather in memory; plan() balances, spills to free pages and turns them into a
- * commit plan; commit() runs it. root() goes on reading the new state while the commit is under way, and the
- * next writer may already begin on top of it; only its plan() has to wait for this commit's end.
+ * The one writer. Changes gather in memory; plan() balances, spills to free pages and turns them
+ * into a commit plan; commit() runs it. root() goes on reading the new state while the commit is
+ * under way, and the next writer may already begin on top of it; only its plan() has to wait for
+ * this commit's end.
  */
 import { assert } from "../base/assert.ts";
 import type { DiskError } from "../io/index.ts";
@@ -21,7 +22,10 @@ export interface WriterHost {
   readonly freelist: Freelist;
   /** Pages of the stored freelist; 0 when it is not stored. */
   freelistPageCount: number;
-  /** A longer list is not stored (it would be written at every commit) but found by a walk when opening. */
+  /**
+   * A longer list is not stored (it would be written at every commit) but found by a walk when
+   * opening.
+   */
   readonly freelistBytesMax: number;
   /** The transaction up to which dropped pages may be reused now. */
   releasableTransactionId(): number;
@@ -115,8 +119,9 @@ export class WriteTransaction implements WriterStore {
   }
 
   /**
-   * Makes the changes durable. `done` comes when both syncs are over (at once when a write fails); after an
-   * error the file's content is unknown: the file refuses everything and the caller must end the process.
+   * Makes the changes durable. `done` comes when both syncs are over (at once when a write fails);
+   * after an error the file's content is unknown: the file refuses everything and the caller must
+   * end the process.
    */
   commit(done: (error: DiskError | null) => void): void {
     const plan = this.plan();

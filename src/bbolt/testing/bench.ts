@@ -1,6 +1,6 @@
 /**
- * Run by hand: `bun src/bbolt/testing/bench.ts [directory] [cache MiB]`. Prints nanoseconds per operation for a bucket of a million
- * revision keys on the real disk.
+ * Run by hand: `bun src/bbolt/testing/bench.ts [directory] [cache MiB]`. Prints nanoseconds per
+ * operation for a bucket of a million revision keys on the real disk.
  */
 import { BunDisk } from "../../io/bun/index.ts";
 import { TreeFile } from "../index.ts";
@@ -47,7 +47,8 @@ measure("append with commits, per entry", ENTRIES, () => {
   }
 });
 console.log(
-  `  of which put ${((putMs * 1e6) / ENTRIES).toFixed(0)} ns, plan ${((commitMs * 1e6) / ENTRIES).toFixed(0)} ns`,
+  `  put ${((putMs * 1e6) / ENTRIES).toFixed(0)} ns`,
+  `plan ${((commitMs * 1e6) / ENTRIES).toFixed(0)} ns`,
 );
 const read = tree.beginRead();
 const bucket = read.root().bucket(name)!;
@@ -82,7 +83,8 @@ measure("delete of half with commits, per entry", ENTRIES / 2, () => {
   }
 });
 console.log(
-  `file ${(tree.sizeBytes() / 2 ** 20).toFixed(0)} MiB, free ${(tree.freeBytes() / 2 ** 20).toFixed(0)} MiB`,
+  `file ${(tree.sizeBytes() / 2 ** 20).toFixed(0)} MiB`,
+  `free ${(tree.freeBytes() / 2 ** 20).toFixed(0)} MiB`,
 );
 tree.close();
 disk.remove(path);

@@ -1,4 +1,6 @@
-/** A DiskFile in memory for this folder's tests: syncs complete when the test says so, and can fail. */
+/**
+ * A DiskFile in memory for this folder's tests: syncs complete when the test says so, and can fail.
+ */
 import type { DiskFile } from "../../io/index.ts";
 import { DiskError } from "../../io/index.ts";
 

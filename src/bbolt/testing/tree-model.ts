@@ -22,7 +22,9 @@ export class BucketModel {
   }
 }
 
-/** Everything that a reader can see is what the model has, forwards, backwards, by key and by seek. */
+/**
+ * Everything that a reader can see is what the model has, forwards, backwards, by key and by seek.
+ */
 export function expectSameTree(reader: BucketReader, model: BucketModel): void {
   expect(reader.sequence()).toBe(model.sequence);
   const keys = model.sortedKeys();
