@@ -142,10 +142,19 @@ export class Database {
     this.#keyWriter!.delete(key);
   }
 
-  /** Walks the rows from (main, sub) on, those not durable yet included; valid until the next change. */
+  /**
+   * Walks the rows from (main, sub) on, those not durable yet included; valid until the next change. Rows
+   * that compaction removed in this batch may still turn up.
+   */
   rows(main: number, sub: number): RevisionRows {
-    this.#feed();
-    return new RevisionRows(this.#newest("key").cursor(), this.#path, main, sub);
+    const pending = [this.#committingRows, this.#rows];
+    return new RevisionRows(this.#keyReader.cursor(), this.#path, main, sub, pending);
+  }
+
+  /** Whether all rows up to a revision are durable. */
+  isCommitted(main: number): boolean {
+    const first = this.#committingRows.count > 0 ? this.#committingRows : this.#rows;
+    return first.count === 0 || first.main(0) > main;
   }
 
   /** The log entry whose effects, and those of all before it, are in the batch. */

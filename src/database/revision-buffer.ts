@@ -37,6 +37,13 @@ export class RevisionBuffer {
   /** The value of a row that is no tombstone. */
   get(main: number, sub: number): Uint8Array | undefined {
     if (this.#count === 0 || main < this.#mains[0]!) return undefined;
+    const index = this.firstAtOrAfter(main, sub);
+    const isThere = index < this.#count && this.#mains[index] === main;
+    return isThere && this.#subs[index] === sub ? this.#values[index] : undefined;
+  }
+
+  /** The index of the first row at or after (main, sub), `count` if there is none. */
+  firstAtOrAfter(main: number, sub: number): number {
     let low = 0;
     let high = this.#count;
     while (low < high) {
@@ -45,10 +52,7 @@ export class RevisionBuffer {
       if (at < main || (at === main && this.#subs[middle]! % TOMBSTONE_BIT < sub)) low = middle + 1;
       else high = middle;
     }
-    if (low === this.#count || this.#mains[low] !== main || this.#subs[low] !== sub) {
-      return undefined;
-    }
-    return this.#values[low];
+    return low;
   }
 
   main(index: number): number {

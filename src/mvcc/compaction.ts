@@ -45,9 +45,16 @@ export class CompactionSweep {
     this.#hashUsable = hashUsable;
   }
 
-  /** Looks at up to `rowsMax` rows; true when the sweep is over. */
+  /**
+   * Looks at up to `rowsMax` rows; true when the sweep is over. Rows are removed from the tree, so those that
+   * are not in it yet are committed first.
+   */
   step(rowsMax: number): boolean {
     assert(!this.#isDone, "a sweep that is over");
+    if (!this.#core.database.isCommitted(this.revision)) {
+      this.#core.database.commit();
+      return false;
+    }
     const removedMains: number[] = [];
     const removedSubs: number[] = [];
     const rows = this.#core.database.rows(this.#nextMain, this.#nextSub);
