@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.ts";
 import type { DiskError } from "../io/index.ts";
 import type { BucketReader, BucketWriter, Cursor } from "./bucket.ts";
+import { decodeBucketValue } from "./bucket-value.ts";
 import type { ReadTransaction } from "./read-transaction.ts";
 import type { TreeFile } from "./tree-file.ts";
 import type { WriteTransaction } from "./write-transaction.ts";
@@ -34,6 +35,8 @@ export class TreeCompact {
   readonly #source: ReadTransaction;
   readonly #target: TreeFile;
   readonly #frames: Frame[] = [];
+  /** Root pages of the buckets copied so far. */
+  readonly #roots = new Set<number>();
   #write: WriteTransaction | null = null;
   #batchBytes = 0;
   #batchEntries = 0;
@@ -109,6 +112,7 @@ export class TreeCompact {
         const { file, meta } = this.#source;
         throw file.damage(meta.rootPageId, "leads to a bucket that is not where its name belongs");
       }
+      this.#assertNotEntered(cursor.value());
       this.#enter(key, bucket);
     } else {
       const value = cursor.value();
@@ -117,6 +121,17 @@ export class TreeCompact {
     }
     this.#batchEntries++;
     frame.more = cursor.next();
+  }
+
+  /** On a damaged file a bucket may contain itself: copying it would never end. */
+  #assertNotEntered(value: Uint8Array): void {
+    const header = decodeBucketValue(value);
+    assert(typeof header !== "string", "the bucket was opened, so its header is valid");
+    if (header.rootPageId === 0) return;
+    if (this.#roots.has(header.rootPageId)) {
+      throw this.#source.file.damage(header.rootPageId, "is the root of two buckets");
+    }
+    this.#roots.add(header.rootPageId);
   }
 
   #writerOf(depth: number): BucketWriter {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { utf8 } from "../base/bytes.ts";
 import type { BucketReader } from "./bucket.ts";
-import { TreeCheck, TreeDamage, TreeFile } from "./index.ts";
+import { type ReadTransaction, TreeCheck, TreeCompact, TreeDamage, TreeFile } from "./index.ts";
 import { MemoryFile } from "./testing/memory-file.ts";
 
 const options = { pageCacheBytes: 1 << 16, pageBytes: 1024 };
@@ -31,6 +31,7 @@ function useAll(content: Uint8Array<ArrayBuffer>): boolean {
     const read = tree.beginRead();
     new TreeCheck(read).run();
     let failed = attempt(() => walk(read.root(), 0));
+    failed = attempt(() => compact(read)) || failed;
     read.close();
     failed = attempt(() => change(tree)) || failed;
     return failed;
@@ -65,6 +66,16 @@ function walk(bucket: BucketReader, depth: number): void {
     if (++steps > 10_000) throw new Error("a walk without an end");
   }
   cursor.seek(utf8("key 3"));
+}
+
+function compact(read: ReadTransaction): void {
+  const copy = new TreeCompact(read, TreeFile.open(new MemoryFile(), options));
+  for (let steps = 0; ; steps++) {
+    if (steps > 100) throw new Error("a copy without an end");
+    const progress = copy.step(1000);
+    if (progress === "done") return;
+    if (progress === "commit") copy.commitNow();
+  }
 }
 
 function change(tree: TreeFile): void {
@@ -124,6 +135,31 @@ test("a file whose page pointers are mixed up gives TreeDamage or works", () => 
     }),
     { numRuns: 1000, includeErrorInReport: true },
   );
+});
+
+test("a bucket that contains itself is TreeDamage for deleting and copying", () => {
+  const file = new MemoryFile();
+  const tree = TreeFile.open(file, options);
+  const write = tree.beginWrite();
+  const outer = write.root().createBucket(utf8("key"));
+  const inner = outer.createBucket(utf8("nested"));
+  for (let n = 0; n < 100; n++) inner.put(utf8(`${n}`), utf8("a value of some length"));
+  write.commitNow();
+  const content = file.content();
+  // The inner bucket's header in its parent gets the parent's own root.
+  const name = Buffer.from(content).indexOf("nested");
+  const outerName = Buffer.from(content).indexOf("key", 2048);
+  const outerRoot = new DataView(content.buffer).getUint32(outerName + 3, true);
+  new DataView(content.buffer).setUint32(name + 6, outerRoot, true);
+  expect(Math.floor(name / 1024)).toBe(outerRoot);
+  const damaged = TreeFile.open(new MemoryFile(content), options);
+  const read = damaged.beginRead();
+  expect(new TreeCheck(read).run().join()).toContain("used more than once");
+  expect(() => compact(read)).toThrow(TreeDamage);
+  read.close();
+  const change = damaged.beginWrite();
+  expect(() => change.root().deleteBucket(utf8("key"))).toThrow(TreeDamage);
+  change.rollback();
 });
 
 test("a file cut short, or of other bytes, is refused with its path and what to do", () => {

@@ -120,10 +120,10 @@ describeWithReference("bbolt against the real etcd", () => {
     write.root().createBucket(utf8("meta"));
     const key = write.root().createBucket(utf8("key"));
     key.fillPercent = 1;
-    for (let n = 1; n <= 90_000; n++) key.put(revisionKey(n), new Uint8Array(960));
+    for (let n = 1; n <= 70_000; n++) key.put(revisionKey(n), new Uint8Array(960));
     write.commitNow();
     const clear = tree.beginWrite();
-    for (let n = 1; n < 89_990; n++) clear.root().bucket(utf8("key"))!.delete(revisionKey(n));
+    for (let n = 1; n < 69_990; n++) clear.root().bucket(utf8("key"))!.delete(revisionKey(n));
     clear.commitNow();
     expect(tree.freeBytes() / 1024).toBeGreaterThan(0xffff);
     const read = tree.beginRead();
@@ -144,7 +144,7 @@ describeWithReference("bbolt against the real etcd", () => {
       values.set(`k${n}`, `${n}`.repeat(n * 40 + 1));
       run("etcdctl", ...endpoint, "put", `k${n}`, values.get(`k${n}`)!);
     }
-    const large = "x".repeat(90_000);
+    const large = "x".repeat(70_000);
     run("etcdctl", ...endpoint, "put", "large", large);
     for (let n = 0; n < 20; n++) run("etcdctl", ...endpoint, "del", `k${n}`);
     run("etcdctl", ...endpoint, "lease", "grant", "1000");

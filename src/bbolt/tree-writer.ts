@@ -30,6 +30,9 @@ export interface WriterStore extends NodeStore, PageSpace {
 
 const VALUE_BYTES_MAX = 0x7ffffffe;
 const LOST_BUCKET = "is the root of a tree with a bucket that is not where its name belongs";
+const TOO_DEEP = "is the root of a bucket nested too deep";
+/** Deeper nesting than this is taken for damage when a bucket is deleted. */
+const BUCKET_DEPTH_MAX = 512;
 const DEFAULT_FILL_PERCENT = 0.5;
 
 export class TreeWriter implements BucketWriter, TreeView {
@@ -120,7 +123,7 @@ export class TreeWriter implements BucketWriter, TreeView {
     this.#store.assertWritable();
     const bucket = this.bucket(name);
     assert(bucket !== undefined, "a bucket to delete exists");
-    bucket.#freeAll();
+    bucket.#freeAll(0);
     this.#buckets.delete(bytesToHex(name));
     this.#remove(name);
   }
@@ -282,19 +285,21 @@ export class TreeWriter implements BucketWriter, TreeView {
   }
 
   /** Gives back every page of the bucket and of the buckets in it. */
-  #freeAll(): void {
+  #freeAll(depth: number): void {
+    if (depth > BUCKET_DEPTH_MAX) throw this.damage(this.rootUnit().pageId, TOO_DEEP);
     const names: Uint8Array[] = [];
     const cursor = this.cursor();
     for (let more = cursor.first(); more; more = cursor.next()) {
       if (cursor.isBucket()) names.push(cursor.key());
     }
+    // Its own pages first: a bucket that contains itself is then found by freeing them twice.
+    this.#freeUnit(this.rootUnit(), 0);
     for (const name of names) {
       const bucket = this.bucket(name);
       // Seen by the walk but not found by its key: the pages' order is broken somewhere above.
       if (bucket === undefined) throw this.damage(this.rootUnit().pageId, LOST_BUCKET);
-      bucket.#freeAll();
+      bucket.#freeAll(depth + 1);
     }
-    this.#freeUnit(this.rootUnit(), 0);
     this.#buckets.clear();
   }
 
