@@ -136,7 +136,13 @@ function routedPath(request: Request): string {
 /** Paths are cleaned by sending the client to the clean one. */
 function redirect(request: Request, path: string): Response | null {
   if (path !== "/v3" && !path.includes("//")) return null;
-  const clean = path === "/v3" ? "/v3/" : path.replace(/\/{2,}/g, "/");
-  const query = new URL(request.url).search;
-  return sizedResponse("", 301, { Location: clean + query });
+  // As it was sent, not as it is routed: what was percent-encoded has to stay so.
+  const { pathname, search } = new URL(request.url);
+  const clean = path === "/v3" ? "/v3/" : pathname.replace(/\/{2,}/g, "/");
+  const location = clean + search;
+  // Browsers of old get a link; only they ask with GET.
+  const link = `<a href="${location.replaceAll("&", "&amp;")}">Moved Permanently</a>.\n\n`;
+  return request.method === "GET"
+    ? sizedResponse(link, 301, { Location: location, "Content-Type": "text/html; charset=utf-8" })
+    : sizedResponse("", 301, { Location: location });
 }

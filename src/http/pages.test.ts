@@ -80,6 +80,8 @@ test("pages answer GET only, unknown paths and unclean ones as Go does", async (
   expect(await get(app, "/members")).toEqual([404, "404 page not found\n"]);
   const moved = await app.fetch("//v3//kv/range?a=b", { method: "POST" });
   expect([moved.status, moved.headers.get("location")]).toEqual([301, "/v3/kv/range?a=b"]);
+  const page = await app.fetch("//%3Cb%3E%F0%9F%98%80");
+  expect(await page.text()).toBe('<a href="/%3Cb%3E%F0%9F%98%80">Moved Permanently</a>.\n\n');
   expect((await app.fetch("/v3", { method: "POST" })).headers.get("location")).toBe("/v3/");
   expect(await get(app, "/version")).toEqual([
     200,
@@ -116,6 +118,22 @@ test("hosts, origins and certificate names are checked as configured", async () 
     return response.headers.get("access-control-allow-origin");
   };
   expect([await origin("http://a"), await origin("http://b")]).toEqual(["http://a", null]);
+});
+
+test("a certificate's name is no user of the gateway, and said to be none", async () => {
+  let count = true;
+  const app = testApplication({ certificateNamesCount: () => count, hostWhitelist: ["other"] });
+  const put = { method: "POST", body: '{"key":"YQ=="}' };
+  const named = { isTls: true, peerName: "alice" };
+  const refused = await app.fetch("/v3beta/kv/put", put, named);
+  expect([refused.status, await refused.text()]).toEqual([
+    400,
+    "CommonName of client sending a request against gateway will be ignored and not used as expected\n",
+  ]);
+  expect((await app.fetch("/version", {}, named)).status).toBe(200);
+  expect((await app.fetch("/v3/kv/put", put, { isTls: true })).status).toBe(200);
+  count = false;
+  expect((await app.fetch("/v3/kv/put", put, named)).status).toBe(200);
 });
 
 test("an error in a page is answered and logged, not thrown", async () => {

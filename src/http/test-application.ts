@@ -1,12 +1,13 @@
 /** The HTTP application over services in memory, for tests. */
 import { silentLogger } from "../io/index.ts";
+import type { RequestInfo } from "./fetch-handler.ts";
 import { type ApplicationOptions, createApplication, createFetch } from "./hono-app.ts";
 import { FakeServices, ManualClock } from "./json/test-services.ts";
 
 export interface TestApplication {
   readonly fake: FakeServices;
   readonly clock: ManualClock;
-  fetch(path: string, init?: RequestInit): Promise<Response>;
+  fetch(path: string, init?: RequestInit, info?: Partial<RequestInfo>): Promise<Response>;
   /** The status and body of a POST. */
   post(
     path: string,
@@ -42,10 +43,10 @@ export function testApplication(changes: Partial<ApplicationOptions> = {}): Test
     isTls: false,
     httpVersion: "1.1",
   } as const;
-  const fetch = async (path: string, init: RequestInit = {}): Promise<Response> => {
+  const fetch: TestApplication["fetch"] = async (path, init = {}, changed = {}) => {
     const request = new Request(`http://localhost:2379${path}`, init);
     if (!request.headers.has("host")) request.headers.set("host", "localhost:2379");
-    return handler(request, info);
+    return handler(request, { ...info, ...changed });
   };
   return {
     fake,

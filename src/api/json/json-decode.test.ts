@@ -136,9 +136,15 @@ test("decodeJson bounds the depth by what the binary decoder takes", () => {
     `${'{"success":[{"request_txn":'.repeat(levels)}{}${"}]}".repeat(levels)}`;
   expect(errorOf("TxnRequest", nested(10_000))).toBe("exceeded max depth");
   expect(errorOf("TxnRequest", "[".repeat(100_000))).toBe("exceeded max depth");
-  const deepest = messageOf("TxnRequest", nested(46));
   const row = METHODS.find((method) => method.name === "Txn")!;
-  const writer = new ProtoWriter();
-  row.encodeRequest(writer, deepest as never);
-  expect(row.decodeRequest(writer.finish())).toEqual(deepest);
+  let accepted = 0;
+  for (let levels = 30; levels < 70; levels++) {
+    const decoded = decodeJson("TxnRequest", encoder.encode(nested(levels)));
+    if (!decoded.ok) continue;
+    const writer = new ProtoWriter();
+    row.encodeRequest(writer, decoded.message as never);
+    expect(row.decodeRequest(writer.finish())).toEqual(decoded.message);
+    accepted++;
+  }
+  expect(accepted).toBeGreaterThan(10);
 });
