@@ -7,7 +7,7 @@ import { clusterIdOf, encodeMember, memberIdOf } from "../cluster/index.ts";
 import { Database } from "../database/index.ts";
 import type { Clock, Disk, DiskError, Logger, NewDigest } from "../io/index.ts";
 import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
-import { type HardState, type WalOptions, WriteAheadLog } from "../wal/index.ts";
+import { type HardState, type WalObserver, type WalOptions, WriteAheadLog } from "../wal/index.ts";
 
 /** A start that is refused, with what an operator reads. */
 export class StartProblem extends Error {
@@ -24,6 +24,7 @@ export interface BootstrapOptions {
   readonly walDirectory: string;
   /** Only tests need segments of another size. */
   readonly walSegmentBytes?: number;
+  readonly walObserver?: WalObserver;
   readonly initialPeerUrls: readonly string[];
   readonly initialCluster: string;
   readonly initialClusterState: "new" | "existing";
@@ -104,9 +105,14 @@ interface Paths {
 }
 
 function walOptions(options: BootstrapOptions): WalOptions {
-  const { disk, clock, walDirectory, walSegmentBytes } = options;
-  const base = { disk, directory: walDirectory, clock };
-  return walSegmentBytes === undefined ? base : { ...base, segmentBytes: walSegmentBytes };
+  const { disk, clock, walDirectory, walSegmentBytes, walObserver } = options;
+  return {
+    disk,
+    directory: walDirectory,
+    clock,
+    ...(walSegmentBytes === undefined ? {} : { segmentBytes: walSegmentBytes }),
+    ...(walObserver === undefined ? {} : { observer: walObserver }),
+  };
 }
 
 function restart(options: BootstrapOptions, database: Database, paths: Paths): Bootstrapped {

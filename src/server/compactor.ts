@@ -1,5 +1,5 @@
 /** Physical compaction in the background, its log lines, and whoever asked to wait for it. */
-import type { CompactionResponseInit, UnaryCall } from "../api/index.ts";
+import type { CompactionResponseInit, MemberInstruments, UnaryCall } from "../api/index.ts";
 import type { Clock, Logger } from "../io/index.ts";
 import type { CompactionResult, Store } from "../mvcc/index.ts";
 import type { Background } from "./background.ts";
@@ -15,6 +15,7 @@ export interface CompactorParts {
   readonly committer: DatabaseCommitter;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly instruments: MemberInstruments;
 }
 
 export class Compactor {
@@ -22,6 +23,9 @@ export class Compactor {
   readonly #task = () => this.#step();
   #waiting: (() => void)[] = [];
   #startedMs = 0;
+  /** Rows that compactions removed, and when the last one ended (seconds since 1970; 0 before). */
+  removedRows = 0;
+  finishedSeconds = 0;
   #running = false;
 
   constructor(parts: CompactorParts) {
@@ -53,7 +57,10 @@ export class Compactor {
   }
 
   #step(): boolean {
-    const result = this.#parts.store.compactionStep(ROWS_PER_STEP);
+    const { store, clock, instruments } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const result = store.compactionStep(ROWS_PER_STEP);
+    instruments.compactionPauseMs.observe(clock.monotonicMs() - startMs);
     this.#parts.committer.noteWrites();
     if (result === undefined) return true;
     this.#running = false;
@@ -63,8 +70,11 @@ export class Compactor {
   }
 
   #finished(result: CompactionResult): void {
-    const { clock, logger } = this.#parts;
+    const { clock, logger, instruments } = this.#parts;
     const took = clock.monotonicMs() - this.#startedMs;
+    instruments.compactionMs.observe(took);
+    this.removedRows += result.removedRows;
+    this.finishedSeconds = Math.floor(clock.wallMs() / 1000);
     logger.info("finished scheduled compaction", {
       "compact-revision": result.revision,
       took: `${took.toFixed(3)}ms`,

@@ -2,6 +2,7 @@
  * Decides when the write batch becomes a database transaction: a while after its first write, or when it is full
  * (etcd's 100 ms and 10,000 writes). An idle member writes nothing.
  */
+import type { MemberInstruments } from "../api/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Clock, Timer } from "../io/index.ts";
 
@@ -13,11 +14,18 @@ export interface CommitterOptions {
 export class DatabaseCommitter {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #instruments: MemberInstruments;
   readonly #options: CommitterOptions;
   #timer: Timer | null = null;
   #stopped = false;
 
-  constructor(database: Database, clock: Clock, options: CommitterOptions) {
+  constructor(
+    database: Database,
+    clock: Clock,
+    instruments: MemberInstruments,
+    options: CommitterOptions,
+  ) {
+    this.#instruments = instruments;
     this.#database = database;
     this.#clock = clock;
     this.#options = options;
@@ -41,7 +49,11 @@ export class DatabaseCommitter {
   commit(done?: () => void): void {
     this.#timer?.cancel();
     this.#timer = null;
-    this.#database.commit(done);
+    const startMs = this.#clock.monotonicMs();
+    this.#database.commit(() => {
+      this.#instruments.backendCommitSeconds.observe((this.#clock.monotonicMs() - startMs) / 1000);
+      done?.();
+    });
   }
 
   stop(): void {

@@ -1,2 +1,3 @@
 export { type BootstrapOptions, StartProblem } from "./bootstrap.ts";
 export { Member, type MemberOptions } from "./member.ts";
+export { sampleOf } from "./member-sample.ts";

@@ -24,6 +24,7 @@ import {
 } from "../api/index.ts";
 import type { Store } from "../mvcc/index.ts";
 import {
+  type ApplyCounters,
   CommandKind,
   checkDeleteRange,
   checkPut,
@@ -54,6 +55,7 @@ export interface KvServiceParts {
   readonly quota: QuotaGuard;
   readonly compactor: Compactor;
   readonly slicedRange: SlicedRange;
+  readonly counters: ApplyCounters;
   readonly txnOperationsMax: number;
   readonly requestBytesMax: number;
 }
@@ -84,7 +86,8 @@ export class KvServer implements KvService {
   }
 
   #serveRange(request: RangeRequest, call: UnaryCall<RangeResponseInit>): void {
-    const { store, headers, view, slicedRange } = this.#parts;
+    const { store, headers, view, slicedRange, counters } = this.#parts;
+    counters.ranges++;
     if (isPlainGet(request)) {
       const record = store.getRecord(request.key);
       call.succeed({

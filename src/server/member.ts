@@ -7,6 +7,8 @@ import {
   encodeMembershipClusterMemberAttrSetRequest,
   encodeMembershipClusterVersionSetRequest,
   errStopped,
+  MemberInstruments,
+  type MemberSample,
   type Services,
 } from "../api/index.ts";
 import { CLUSTER_VERSION } from "../base/version.ts";
@@ -17,6 +19,7 @@ import { Store } from "../mvcc/index.ts";
 import { WatchHub as Hub, type WatchHub } from "../mvcc/watch/index.ts";
 import { SingleVoter } from "../raft/index.ts";
 import { CommandKind, StateMachine } from "../state-machine/index.ts";
+import { ApplyObserver } from "./apply-observer.ts";
 import { AutoCompactor, type Retention } from "./auto-compactor.ts";
 import { Background } from "./background.ts";
 import { type BootstrapOptions, type Bootstrapped, bootstrap } from "./bootstrap.ts";
@@ -58,6 +61,10 @@ export interface MemberOptions extends BootstrapOptions {
   readonly retention: Retention;
   /** Replicate how much time leases have left (feature LeaseCheckpoint). */
   readonly leaseCheckpoints: boolean;
+  /** Feature gates, for metrics. */
+  readonly features: MemberSample["features"];
+  /** Applying one command longer than this is worth a warning. */
+  readonly slowApplyMs: number;
 }
 
 const REQUEST_TIMEOUT_BASE_MS = 5000;
@@ -82,21 +89,31 @@ export class Member {
   readonly leaseServer: LeaseServer;
   readonly watchServer: WatchServer;
   readonly quotaBytes: number;
+  readonly features: MemberSample["features"];
+  readonly instruments = new MemberInstruments();
+  readonly applyObserver: ApplyObserver;
+  readonly reads: Reads;
+  readonly compactor: Compactor;
   readonly #options: MemberOptions;
   readonly #loop: RaftLoop;
   readonly #proposer: Proposer;
-  readonly #reads: Reads;
   readonly #background: Background;
   readonly #committer: DatabaseCommitter;
   readonly #snapshotter: Snapshotter;
-  readonly #compactor: Compactor;
   readonly #autoCompactor: AutoCompactor;
   #onReady: (() => void) | null = null;
 
   constructor(options: MemberOptions) {
     const { clock, logger, random } = options;
     this.#options = options;
-    const storage = bootstrap(options);
+    const { instruments } = this;
+    const storage = bootstrap({
+      ...options,
+      walObserver: {
+        written: (seconds) => instruments.walWriteSeconds.observe(seconds),
+        synced: (seconds) => instruments.walFsyncSeconds.observe(seconds),
+      },
+    });
     this.storage = storage;
     this.memberId = storage.memberId;
     this.clusterId = storage.clusterId;
@@ -133,17 +150,20 @@ export class Member {
     this.queue = new ProposalQueue(clock, timeoutMs);
     const headers = new HeaderFactory(storage.clusterId, memberId, () => log.status().term);
     this.#background = new Background(clock);
-    this.#committer = new DatabaseCommitter(database, clock, {
+    this.applyObserver = new ApplyObserver(instruments, logger, options.slowApplyMs);
+    this.features = options.features;
+    this.#committer = new DatabaseCommitter(database, clock, instruments, {
       intervalMs: options.batchIntervalMs,
       writesMax: options.batchWritesMax,
     });
-    this.#reads = new Reads({ log, stateMachine, clock, timeoutMs });
+    this.reads = new Reads({ log, stateMachine, clock, timeoutMs });
     this.#loop = new RaftLoop({
       clock,
       log,
       wal,
       stateMachine,
       reply: (requestId, _kind, reply) => this.#proposer.deliver(requestId, reply),
+      observeApply: this.applyObserver.observe,
       onApplied: () => this.#afterApply(),
     });
     this.#proposer = new Proposer({
@@ -155,7 +175,7 @@ export class Member {
       requestBytesMax: options.requestBytesMax,
     });
     const proposer = this.#proposer;
-    const reads = this.#reads;
+    const reads = this.reads;
     const background = this.#background;
     const committer = this.#committer;
     this.#snapshotter = new Snapshotter({
@@ -168,7 +188,14 @@ export class Member {
       entriesPerSnapshot: options.entriesPerSnapshot,
       catchupEntries: options.catchupEntries,
     });
-    this.#compactor = new Compactor({ store, background, committer, clock, logger });
+    this.compactor = new Compactor({
+      store,
+      background,
+      committer,
+      clock,
+      logger,
+      instruments,
+    });
     this.#autoCompactor = new AutoCompactor({ store, proposer, clock, logger }, options.retention);
     this.leaseKeeper = new LeaseKeeper(lessor, proposer, clock, options.leaseCheckpoints);
     const quota = new QuotaGuard({
@@ -213,7 +240,8 @@ export class Member {
         proposer,
         headers,
         quota,
-        compactor: this.#compactor,
+        compactor: this.compactor,
+        counters: stateMachine.counters,
         slicedRange: new SlicedRange({ store, view, background, headers }),
         txnOperationsMax: options.txnOperationsMax,
         requestBytesMax: options.requestBytesMax,
@@ -254,7 +282,7 @@ export class Member {
     this.lessor.promote(clock.monotonicMs(), extendMs);
     this.#publish();
     this.#loop.wake();
-    this.#compactor.wake();
+    this.compactor.wake();
     this.#autoCompactor.start();
   }
 
@@ -300,8 +328,8 @@ export class Member {
   #afterApply(): void {
     this.#committer.noteWrites();
     this.#snapshotter.noteApplied();
-    this.#reads.onApplied();
-    this.#compactor.wake();
+    this.reads.onApplied();
+    this.compactor.wake();
     this.leaseKeeper.wake();
   }
 
@@ -316,7 +344,7 @@ export class Member {
     this.#autoCompactor.stop();
     this.leaseKeeper.stop();
     this.queue.failAll(errStopped);
-    this.#reads.stop();
+    this.reads.stop();
     this.#background.stop();
     this.#committer.stop();
     this.#loop.stop();

@@ -3,6 +3,7 @@
  * write and one sync, and applies what is committed in order. The duties and their order are the contract of
  * raft/types.ts: nothing is applied or answered before it is durable (incident 2).
  */
+import { EtcdError } from "../api/index.ts";
 import type { Clock } from "../io/index.ts";
 import type { ReplicatedLog } from "../raft/index.ts";
 import type { ReplySink, StateMachine } from "../state-machine/index.ts";
@@ -18,6 +19,8 @@ export interface RaftLoopOptions {
   readonly stateMachine: StateMachine;
   /** Gets every reply. */
   readonly reply: ReplySink;
+  /** Told how long each answered command took to apply. */
+  readonly observeApply: (kind: number, succeeded: boolean, seconds: number) => void;
   /** Called after each slice of applied entries. */
   readonly onApplied: () => void;
 }
@@ -27,6 +30,7 @@ export class RaftLoop {
   #turnScheduled = false;
   #applyScheduled = false;
   #unappliedBytes = 0;
+  #appliedMs = 0;
   #stopped = false;
 
   constructor(options: RaftLoopOptions) {
@@ -74,15 +78,24 @@ export class RaftLoop {
     this.#apply();
   }
 
+  readonly #reply: ReplySink = (requestId, kind, reply) => {
+    const { clock, observeApply } = this.#options;
+    const nowMs = clock.monotonicMs();
+    observeApply(kind, !(reply instanceof EtcdError), (nowMs - this.#appliedMs) / 1000);
+    this.#appliedMs = nowMs;
+    this.#options.reply(requestId, kind, reply);
+  };
+
   #apply(): void {
     if (this.#applyScheduled) return;
-    const { clock, log, stateMachine, reply, onApplied } = this.#options;
+    const { clock, log, stateMachine, onApplied } = this.#options;
     const nowMs = clock.monotonicMs();
+    this.#appliedMs = nowMs;
     const end = nowMs + APPLY_SLICE_MS;
     for (;;) {
       const entries = log.takeCommitted(APPLY_CHUNK_COUNT);
       for (const entry of entries) {
-        stateMachine.apply(entry, nowMs, reply);
+        stateMachine.apply(entry, nowMs, this.#reply);
         // Entries recovered from the log were never counted.
         this.#unappliedBytes = Math.max(0, this.#unappliedBytes - entry.data.length);
       }

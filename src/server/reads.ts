@@ -20,6 +20,7 @@ export class Reads {
   readonly #timeoutMs: number;
   #waiting: ReadWaiter[] = [];
   #timer: Timer | null = null;
+  failedCount = 0;
 
   constructor(parts: {
     log: ReplicatedLog;
@@ -67,6 +68,7 @@ export class Reads {
     this.#timer = null;
     const waiting = this.#waiting;
     this.#waiting = [];
+    if (problem !== null) this.failedCount += waiting.length;
     for (const waiter of waiting) waiter(problem);
   }
 }

@@ -1,5 +1,6 @@
 export { COMMAND_NAMES, type Command, CommandKind } from "./command.ts";
 export { decodeCommand, encodeCommand } from "./command-codec.ts";
+export { ApplyCounters } from "./counters.ts";
 export {
   errorOfRevision,
   executeRange,

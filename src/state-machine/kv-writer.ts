@@ -14,18 +14,21 @@ import {
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import type { Lessor } from "../lease/index.ts";
 import type { RangeOptions, RangeResult, RevisionProblem, Store } from "../mvcc/index.ts";
+import type { ApplyCounters } from "./counters.ts";
 import type { RangeView } from "./range.ts";
 
 const ONE_NEWEST = { revision: 0, limit: 1, countOnly: false, keysOnly: false };
 
 export class KvWriter implements RangeView {
   readonly #lessor: Lessor;
+  readonly #counters: ApplyCounters;
   readonly #transaction: ReturnType<Store["beginTransaction"]>;
   readonly #beginRevision: number;
   #changed = false;
 
-  constructor(store: Store, lessor: Lessor) {
+  constructor(store: Store, lessor: Lessor, counters: ApplyCounters) {
     this.#lessor = lessor;
+    this.#counters = counters;
     this.#beginRevision = store.revision();
     this.#transaction = store.beginTransaction();
   }
@@ -57,6 +60,8 @@ export class KvWriter implements RangeView {
     const previous = this.#transaction.put(request.key, value, lease, request.prev_kv);
     this.#lessor.attach(request.key, lease);
     this.#changed = true;
+    this.#counters.puts++;
+    this.#counters.putBytes += request.key.length + value.length;
     return previous === undefined ? {} : { prev_kv: previous };
   }
 
@@ -64,13 +69,16 @@ export class KvWriter implements RangeView {
     const { key, range_end, prev_kv } = request;
     const result = this.#transaction.deleteRange(key, range_end, prev_kv);
     for (const deleted of result.keys) this.#lessor.detach(deleted);
+    this.#counters.deletes += result.deleted;
     if (result.deleted > 0) this.#changed = true;
     return { deleted: result.deleted, prev_kvs: result.previous };
   }
 
   /** Deletes one key that is known to exist or not; for revoked leases. */
   deleteKey(key: Uint8Array): void {
-    if (this.#transaction.deleteRange(key, EMPTY_BYTES, false).deleted > 0) this.#changed = true;
+    const { deleted } = this.#transaction.deleteRange(key, EMPTY_BYTES, false);
+    if (deleted > 0) this.#changed = true;
+    this.#counters.deletes += deleted;
   }
 
   /** Ends the transaction; the store's revision afterwards. */

@@ -38,6 +38,7 @@ import { applyAlarm } from "./alarm-command.ts";
 import { alarmGate } from "./alarm-gate.ts";
 import { type Command, CommandKind } from "./command.ts";
 import { decodeCommand } from "./command-codec.ts";
+import { ApplyCounters } from "./counters.ts";
 import { KvWriter } from "./kv-writer.ts";
 import { errorOfRevision } from "./range.ts";
 import { checkPath, choosePath, runPath, type TxnView } from "./txn.ts";
@@ -67,6 +68,7 @@ export type ReplySink = (requestId: number, kind: number, reply: Reply) => void;
 const MEMBERSHIP_ENTRY = 1;
 
 export class StateMachine {
+  readonly counters = new ApplyCounters();
   readonly #parts: StateMachineParts;
   readonly #view: TxnView;
   #appliedIndex: number;
@@ -166,7 +168,7 @@ export class StateMachine {
     const { store, lessor } = this.#parts;
     const request = decodePutRequest(bytes);
     if (request.lease !== 0n && !lessor.has(request.lease)) return errLeaseNotFound;
-    const writer = new KvWriter(store, lessor);
+    const writer = new KvWriter(store, lessor, this.counters);
     const response = writer.put(request);
     const revision = writer.end();
     if (response instanceof EtcdError) return response;
@@ -175,7 +177,7 @@ export class StateMachine {
   }
 
   #deleteRange(bytes: Uint8Array): DeleteRangeResponseInit {
-    const writer = new KvWriter(this.#parts.store, this.#parts.lessor);
+    const writer = new KvWriter(this.#parts.store, this.#parts.lessor, this.counters);
     const response = writer.deleteRange(decodeDeleteRangeRequest(bytes));
     response.header = { revision: writer.end() };
     return response;
@@ -186,8 +188,9 @@ export class StateMachine {
     const path = choosePath(this.#view, request);
     const problem = checkPath(this.#view, request, path);
     if (problem !== null) return problem;
-    const writer = new KvWriter(this.#parts.store, this.#parts.lessor);
+    const writer = new KvWriter(this.#parts.store, this.#parts.lessor, this.counters);
     const response = runPath(writer, request, path);
+    this.counters.txns++;
     response.header = { revision: writer.end() };
     return response;
   }
@@ -205,6 +208,7 @@ export class StateMachine {
     const lease = lessor.grant(request.ID, request.TTL, nowMs);
     if (lease === "exists") return errLeaseExist;
     if (lease === "ttl-too-large") return errLeaseTTLTooLarge;
+    this.counters.leasesGranted++;
     return { header: { revision: store.revision() }, ID: lease.id, TTL: lease.ttlSeconds };
   }
 
@@ -212,10 +216,11 @@ export class StateMachine {
     const { store, lessor } = this.#parts;
     const { ID } = decodeLeaseRevokeRequest(bytes);
     if (!lessor.has(ID)) return errLeaseNotFound;
-    const writer = new KvWriter(store, lessor);
+    const writer = new KvWriter(store, lessor, this.counters);
     for (const key of lessor.sortedKeys(ID)) writer.deleteKey(key);
     const revision = writer.end();
     lessor.revoke(ID);
+    this.counters.leasesRevoked++;
     return { header: { revision } };
   }
 

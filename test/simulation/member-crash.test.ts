@@ -76,6 +76,8 @@ class Simulation {
         progressIntervalMs: 600_000,
         retention: { mode: "off" },
         leaseCheckpoints: true,
+        features: [],
+        slowApplyMs: 100,
       });
       this.member = member;
       member.start(() => {

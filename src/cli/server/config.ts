@@ -57,6 +57,7 @@ const schema = z.object({
   "log-format": z.string(),
   "watch-progress-notify-interval": z.number(),
   "feature-gates": z.string(),
+  "warning-apply-duration": z.number(),
 });
 
 /** Flags by name; durations in milliseconds, lists split. */

@@ -177,7 +177,7 @@ const features: FlagRow[] = [
   row("compaction-batch-limit", "int", "1000", "Revisions per compaction batch.", "ignored"),
   row("compaction-sleep-interval", "duration", "10ms", "Pause between batches.", "ignored"),
   row("watch-progress-notify-interval", "duration", "10m0s", "Interval of progress notifications."),
-  row("warning-apply-duration", "duration", "100ms", "Warn when applying took longer.", "ignored"),
+  row("warning-apply-duration", "duration", "100ms", "Warn when applying took longer."),
   row(
     "warning-unary-request-duration",
     "duration",

@@ -1,8 +1,9 @@
 /** Opens every listening URL of a member: clients, HTTP alone, metrics, peers. */
 import { METHODS } from "../../api/index.ts";
-import { createApplication, createFetch } from "../../http/hono-app.ts";
 import {
   bindMethods,
+  createApplication,
+  createFetch,
   type FetchHandler,
   GrpcServer,
   HealthGrpcService,
@@ -34,6 +35,7 @@ export function makeEdges(config: Config, member: Member, clock: Clock, log: Roo
   const health = new HealthGrpcService(() => member.isServing());
   const messageBytesMax = config["max-request-bytes"] + GRPC_OVERHEAD_BYTES;
   const metrics = memberMetrics(member, config);
+  const { durations } = metrics;
   const grpc = new GrpcServer({
     clock,
     methods: [
@@ -48,8 +50,11 @@ export function makeEdges(config: Config, member: Member, clock: Clock, log: Roo
     ],
     inflate: inflateGzip,
     messageBytesMax,
-    ...(config.metrics === "extensive" ? { onHandled: metrics.onHandled } : {}),
+    ...(durations === null
+      ? {}
+      : { onHandled: (method, _code, seconds) => durations.observe(method, seconds) }),
   });
+  const renderMetrics = metrics.renderer(grpc.counters);
   const application = (scope: "client" | "metrics"): FetchHandler => {
     const fetch = createFetch(
       createApplication({
@@ -64,8 +69,8 @@ export function makeEdges(config: Config, member: Member, clock: Clock, log: Roo
         hostWhitelist: config["host-whitelist"],
         certificateNamesCount: () => false,
         callCounters: grpc.counters,
-        healthCounters: metrics.health,
-        renderMetrics: () => metrics.render(grpc.counters),
+        healthCounters: metrics.probes,
+        renderMetrics,
         debugVars: () => ({ cmdline: process.argv }),
       }),
     );

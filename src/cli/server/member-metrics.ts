@@ -1,5 +1,34 @@
-import type { Member } from "../../server/index.ts";
+/** Joins a member's numbers, the gRPC counters and the process's own into the metrics page. */
+import {
+  CallDurations,
+  createMetricsRenderer,
+  type GrpcCallCounts,
+  ProbeCounters,
+} from "../../http/index.ts";
+import { type Member, sampleOf } from "../../server/index.ts";
 import type { Config } from "./config.ts";
-export function memberMetrics(_m: Member, _c: Config) {
-  return { onHandled: undefined as never, health: null, render: (_c: unknown) => "" };
+import { processSample } from "./process-sample.ts";
+
+export interface MemberMetrics {
+  readonly probes: ProbeCounters;
+  /** null without --metrics extensive. */
+  readonly durations: CallDurations | null;
+  renderer(calls: GrpcCallCounts): () => string;
+}
+
+export function memberMetrics(member: Member, config: Config): MemberMetrics {
+  const probes = new ProbeCounters();
+  const durations = config.metrics === "extensive" ? new CallDurations() : null;
+  return {
+    probes,
+    durations,
+    renderer: (calls) =>
+      createMetricsRenderer({
+        source: { member: () => sampleOf(member), process: processSample },
+        instruments: member.instruments,
+        calls,
+        durations,
+        probes,
+      }),
+  };
 }

@@ -6,7 +6,7 @@ import type { DiskError } from "../../io/index.ts";
 import type { MemberOptions } from "../../server/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
 import type { Config } from "./config.ts";
-import { parseFeatureGates } from "./feature-gates.ts";
+import { GATES, parseFeatureGates } from "./feature-gates.ts";
 import { parseDurationMs, parseInteger } from "./go-values.ts";
 import { ConfigProblem } from "./parse-flags.ts";
 
@@ -50,6 +50,8 @@ export function memberOptions(
     progressIntervalMs: config["watch-progress-notify-interval"],
     retention,
     leaseCheckpoints: gates.get("LeaseCheckpoint") === true,
+    features: GATES.map(({ name, stage }) => ({ name, stage, enabled: gates.get(name) === true })),
+    slowApplyMs: config["warning-apply-duration"],
   };
 }
 

@@ -1,0 +1,60 @@
+/** A member's numbers at one moment, for /metrics. */
+import { AlarmType, type MemberSample } from "../api/index.ts";
+import { ETCD_VERSION } from "../base/version.ts";
+import type { Member } from "./member.ts";
+
+const ALARM_NAMES = new Map<number, string>(
+  Object.entries(AlarmType).map(([name, value]) => [value, name]),
+);
+
+export function sampleOf(member: Member): MemberSample {
+  const { store, storage, alarms, membership, stateMachine } = member;
+  const raft = member.log.status();
+  const { counters } = stateMachine;
+  const watch = member.watchServer.statistics();
+  return {
+    memberId: member.memberId,
+    serverVersion: ETCD_VERSION,
+    clusterVersion: membership.clusterVersion().split(".").slice(0, 2).join("."),
+    hasLeader: raft.leader !== 0n,
+    isLeader: raft.leader === member.memberId,
+    isLearner: membership.member(member.memberId)?.isLearner ?? false,
+    leaderChangesTotal: raft.leader === 0n ? 0 : 1,
+    proposalsCommittedIndex: raft.commit,
+    proposalsAppliedIndex: stateMachine.appliedIndex(),
+    proposalsPending: member.queue.size,
+    proposalsFailedTotal: member.queue.failedCount,
+    readIndexesFailedTotal: member.reads.failedCount,
+    slowReadIndexesTotal: 0,
+    slowApplyTotal: member.applyObserver.slowCount,
+    quotaBytes: Number.isFinite(member.quotaBytes) ? member.quotaBytes : 0,
+    alarms: alarms.list().map(({ memberId, type }) => ({
+      memberId,
+      type: ALARM_NAMES.get(type) ?? String(type),
+    })),
+    features: member.features,
+    databaseBytes: storage.database.sizeBytes(),
+    databaseBytesInUse: storage.database.inUseBytes(),
+    openReadTransactions: storage.database.openReadTransactions(),
+    walWrittenBytes: storage.wal.statistics().writtenBytes,
+    rangesTotal: counters.ranges,
+    putsTotal: counters.puts,
+    deletesTotal: counters.deletes,
+    txnsTotal: counters.txns,
+    putBytesTotal: counters.putBytes,
+    keys: store.keyCount(),
+    currentRevision: store.revision(),
+    compactRevision: store.compactRevision(),
+    compactedKeysTotal: member.compactor.removedRows,
+    lastCompactionSeconds: member.compactor.finishedSeconds,
+    eventsTotal: watch.eventsTotal,
+    pendingEvents: watch.pendingEvents,
+    watchers: watch.watchers,
+    slowWatchers: watch.slowWatchers,
+    watchStreams: watch.streams,
+    leasesGrantedTotal: counters.leasesGranted,
+    leasesRenewedTotal: member.leaseServer.renewedCount,
+    leasesRevokedTotal: counters.leasesRevoked,
+    leasesExpiredTotal: member.leaseKeeper.expiredCount,
+  };
+}
