@@ -1,9 +1,12 @@
 /** Certificates for tests, made on the spot: an authority, and leaves for servers and clients signed by it. */
+import "./reflect-metadata.ts";
 import { webcrypto } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as x509 from "@peculiar/x509";
+
+// Not a static import: those of CommonJS are run before any other module, also before the polyfill.
+const x509 = await import("@peculiar/x509");
 
 x509.cryptoProvider.set(webcrypto as unknown as Crypto);
 
@@ -83,14 +86,16 @@ export async function makeAuthority(name = "test authority"): Promise<Authority>
         issuer,
         thisUpdate: validity.notBefore,
         nextUpdate: validity.notAfter,
+        // With a reason: an empty list of entry extensions is not accepted by every parser.
         entries: serialNumbers.map((serialNumber) => ({
           serialNumber,
           revocationDate: new Date(now - DAY_MS),
+          reason: x509.X509CrlReason.keyCompromise,
         })),
         signingAlgorithm: ALGORITHM,
         signingKey: keys.privateKey,
       });
-      return list.toString("pem");
+      return x509.PemConverter.encode(list.rawData, "X509 CRL");
     },
   };
 }
