@@ -3,6 +3,8 @@
  * is not UTF-8. Such bytes travel here as lone surrogates U+DC80..U+DCFF, one per byte, and are turned back where a
  * key or value is sent.
  */
+import { concatBytes, utf8 } from "../../base/bytes.ts";
+
 const ESCAPE_BASE = 0xdc00;
 
 /** Text that stands for these bytes. */
@@ -21,7 +23,7 @@ export function argumentOfBytes(bytes: Uint8Array): string {
   return text;
 }
 
-/** The bytes that an argument stands for. */
+/** The bytes that an argument stands for; a plain array that belongs to the caller. */
 export function bytesOfArgument(text: string): Uint8Array {
   const parts: Uint8Array[] = [];
   let from = 0;
@@ -32,12 +34,12 @@ export function bytesOfArgument(text: string): Uint8Array {
       continue;
     }
     if (code < 0xdc80 || code > 0xdcff) continue;
-    parts.push(Buffer.from(text.slice(from, i), "utf8"), Uint8Array.of(code - ESCAPE_BASE));
+    parts.push(utf8(text.slice(from, i)), Uint8Array.of(code - ESCAPE_BASE));
     from = i + 1;
   }
-  if (from === 0) return Buffer.from(text, "utf8");
-  parts.push(Buffer.from(text.slice(from), "utf8"));
-  return Buffer.concat(parts);
+  if (from === 0) return utf8(text);
+  parts.push(utf8(text.slice(from)));
+  return concatBytes(parts);
 }
 
 /** Length of the well-formed UTF-8 sequence at `start`; 0 when there is none. */
