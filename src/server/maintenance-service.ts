@@ -13,6 +13,7 @@ import {
   type HashRequest,
   type HashResponseInit,
   type MaintenanceService,
+  type MemberInstruments,
   type SnapshotRequest,
   type SnapshotResponseInit,
   type StatusRequest,
@@ -22,7 +23,8 @@ import {
 } from "../api/index.ts";
 import { ETCD_VERSION, STORAGE_VERSION } from "../base/version.ts";
 import type { Alarm, Alarms, Membership } from "../cluster/index.ts";
-import type { Store } from "../mvcc/index.ts";
+import { BackendHash } from "../database/index.ts";
+import { type KeyValueHash, KeyValueHashTask, type Store } from "../mvcc/index.ts";
 import type { ReplicatedLog } from "../raft/index.ts";
 import { CommandKind, errorOfRevision, type StateMachine } from "../state-machine/index.ts";
 import type { Proposer } from "./proposer.ts";
@@ -32,6 +34,7 @@ import { type SnapshotStreamParts, streamSnapshot } from "./snapshot-stream.ts";
 
 export interface MaintenanceParts extends SnapshotStreamParts {
   readonly log: ReplicatedLog;
+  readonly instruments: MemberInstruments;
   readonly store: Store;
   readonly stateMachine: StateMachine;
   readonly alarms: Alarms;
@@ -41,6 +44,9 @@ export interface MaintenanceParts extends SnapshotStreamParts {
   readonly quota: QuotaGuard;
   readonly memberId: bigint;
 }
+
+/** About a millisecond of work. */
+const HASH_ROWS_PER_STEP = 1000;
 
 const TYPE_NAMES = new Map<number, string>(
   Object.entries(AlarmType).map(([name, value]) => [value, name]),
@@ -108,34 +114,50 @@ export class MaintenanceServer implements MaintenanceService {
   }
 
   hash(_request: HashRequest, call: UnaryCall<HashResponseInit>): void {
-    const { database, background, store, headers } = this.#parts;
+    const { database, background, store, headers, clock, instruments } = this.#parts;
+    const startMs = clock.monotonicMs();
     database.commit(() => {
-      const hashing = database.hash();
+      const hashing = new BackendHash(database.openSnapshot());
       background.add(() => {
-        if (hashing.step()) return true;
-        call.succeed({ header: headers.header(store.revision()), hash: hashing.result() });
+        if (!hashing.step(HASH_ROWS_PER_STEP)) return true;
+        instruments.hashSeconds.observe((clock.monotonicMs() - startMs) / 1000);
+        call.succeed({ header: headers.header(store.revision()), hash: hashing.hash() });
         return false;
       });
     });
   }
 
   hashKV(request: HashKVRequest, call: UnaryCall<HashKVResponseInit>): void {
-    const { store, background, headers } = this.#parts;
-    const hashing = store.hashKv(request.revision);
+    const { store, database, background, clock, instruments } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const hashing = store.beginHash(request.revision);
     if (typeof hashing === "string") {
       call.fail(errorOfRevision(hashing));
       return;
     }
-    background.add(() => {
-      if (hashing.step()) return true;
-      const result = hashing.result();
-      call.succeed({
-        header: headers.header(store.revision()),
-        hash: result.hash,
-        compact_revision: result.compactRevision,
-        hash_revision: result.hashRevision,
-      });
+    if (!(hashing instanceof KeyValueHashTask)) {
+      this.#answerHash(hashing, call);
+      return;
+    }
+    const step = (): boolean => {
+      const done = hashing.step(HASH_ROWS_PER_STEP);
+      if (done === false) return true;
+      if (done === "compacted") call.fail(errorOfRevision(done));
+      else this.#answerHash(hashing.result(), call);
+      instruments.hashRevisionSeconds.observe((clock.monotonicMs() - startMs) / 1000);
       return false;
+    };
+    // Only what is in the tree is hashed; what is not there yet is committed first.
+    database.commit(() => background.add(step));
+  }
+
+  #answerHash(result: KeyValueHash, call: UnaryCall<HashKVResponseInit>): void {
+    const { store, headers } = this.#parts;
+    call.succeed({
+      header: headers.header(store.revision()),
+      hash: result.hash,
+      compact_revision: result.compactRevision,
+      hash_revision: result.hashRevision,
     });
   }
 

@@ -260,6 +260,7 @@ export class Member {
         quota,
         memberId,
         database,
+        instruments,
         background,
         newDigest: options.newDigest,
         clock,
