@@ -1,3 +1,4 @@
+export { BackendHash } from "./backend-hash.ts";
 export type { BucketName } from "./buckets.ts";
 export {
   BUCKET_NAMES,

@@ -1,4 +1,6 @@
 export type { CompactionResult } from "./compaction.ts";
+export type { KeyValueHash } from "./key-value-hash.ts";
+export { KeyValueHashTask } from "./key-value-hash.ts";
 export { encodeDeleted, encodeRecord, RecordReader, recordKey } from "./record.ts";
 export type { KeyRevisions, StoreOptions } from "./store.ts";
 export { Store } from "./store.ts";

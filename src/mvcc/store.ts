@@ -17,6 +17,7 @@ import {
 } from "../database/index.ts";
 import { type CompactionResult, CompactionSweep } from "./compaction.ts";
 import { KeyIndex } from "./key-index/index.ts";
+import { type KeyValueHash, KeyValueHashTask } from "./key-value-hash.ts";
 import { readChanges } from "./read-changes.ts";
 import { type LeasesByEntry, pruneAll, replayRows } from "./restore.ts";
 import { StoreCore } from "./store-core.ts";
@@ -47,10 +48,13 @@ export interface KeyRevisions {
   readonly lease: bigint;
 }
 
+const COMPACTION_HASHES_MAX = 10;
+
 export class Store implements ChangeSource {
   readonly #core: StoreCore;
   readonly #onChanges: (batch: ChangeBatch) => void;
   readonly #sweeps: CompactionSweep[] = [];
+  readonly #hashes: KeyValueHash[] = [];
   #inTransaction = false;
 
   static open(options: StoreOptions): Store {
@@ -195,7 +199,30 @@ export class Store implements ChangeSource {
     this.#sweeps.shift();
     const finished = revisionKey(sweep.revision, 0, false);
     this.#core.database.put("meta", META_FINISHED_COMPACTION, finished);
-    return sweep.result();
+    const result = sweep.result();
+    if (result.hashUsable) {
+      const { hash, previousRevision: compactRevision, revision: hashRevision } = result;
+      this.#hashes.push({ hash, compactRevision, hashRevision });
+      if (this.#hashes.length > COMPACTION_HASHES_MAX) this.#hashes.shift();
+    }
+    return result;
+  }
+
+  /**
+   * HashKV at a revision (0: newest) in steps. A hash that a compaction made at exactly that revision is
+   * answered at once, as etcd does.
+   */
+  beginHash(revision: number): KeyValueHashTask | KeyValueHash | RevisionProblem {
+    const known = this.#hashes.find((hash) => hash.hashRevision === revision);
+    if (known !== undefined) return known;
+    const at = revision <= 0 ? this.#core.revision : revision;
+    const problem = this.revisionProblem(at);
+    return problem ?? new KeyValueHashTask(this.#core, at);
+  }
+
+  /** Hashes that compactions made, oldest first; at most ten. */
+  compactionHashes(): readonly KeyValueHash[] {
+    return this.#hashes;
   }
 
   /** Living keys. */
