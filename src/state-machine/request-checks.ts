@@ -17,7 +17,7 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "../api/index.ts";
-import { compareBytes, isOpenEnd, latin1Text } from "../base/bytes.ts";
+import { compareBytes, latin1Text } from "../base/bytes.ts";
 
 const SORT_ORDER_LAST = 2;
 const SORT_TARGET_LAST = 4;
@@ -90,10 +90,14 @@ function problemOf(result: Writes | EtcdError): EtcdError | null {
   return "code" in result ? result : null;
 }
 
+/**
+ * Whether a delete's range holds a key, for the overlap rule. As in etcd an end of one zero byte is taken as it is
+ * written here, not as "no end": such a delete overlaps no put.
+ */
 function covers(range: DeleteRangeRequest, key: Uint8Array): boolean {
   const order = compareBytes(key, range.key);
   if (range.range_end.length === 0) return order === 0;
-  return order >= 0 && (isOpenEnd(range.range_end) || compareBytes(key, range.range_end) < 0);
+  return order >= 0 && compareBytes(key, range.range_end) < 0;
 }
 
 function deletesCover(deletes: readonly DeleteRangeRequest[], key: Uint8Array): boolean {
