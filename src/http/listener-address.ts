@@ -13,7 +13,9 @@ export function parseListenUrl(url: string): ListenAddress {
   if (tcp === null || Number(tcp[3]) > 65_535) {
     throw new Error(`URL must be http(s)://host:port or unix(s)://path: ${url}`);
   }
-  const host = tcp[2]!.startsWith("[") ? tcp[2]!.slice(1, -1) : tcp[2]!;
+  let host = tcp[2]!.startsWith("[") ? tcp[2]!.slice(1, -1) : tcp[2]!;
+  // Go listens on one address of a name and prefers IPv4; others may resolve localhost to ::1 only.
+  if (host === "localhost") host = "127.0.0.1";
   return { kind: "tcp", tls: tcp[1] === "https", host, port: Number(tcp[3]) };
 }
 

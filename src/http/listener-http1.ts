@@ -1,10 +1,11 @@
 /**
  * Serves HTTP/1.1 by the same fetch handler: node:http parses, a Request goes in, a Response comes out, bodies
  * stream both ways with back-pressure. Sockets come from the listener, after it has seen that they do not speak HTTP/2.
+ * A connection that brings no whole header section within the header timeout, be it the first or the next, is closed.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Logger } from "../io/index.ts";
+import type { Clock, Logger, Timer } from "../io/index.ts";
 import {
   type FetchHandler,
   isConnectionField,
@@ -18,22 +19,37 @@ export class Http1Server {
   readonly #server: Server;
   readonly #fetch: FetchHandler;
   readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #headerTimeoutMs: number;
   readonly #infos = new WeakMap<Socket, RequestInfo>();
+  readonly #timers = new WeakMap<Socket, Timer>();
   #busy = 0;
   #onIdle: (() => void) | null = null;
 
-  constructor(fetch: FetchHandler, logger: Logger, headerTimeoutMs: number) {
+  constructor(fetch: FetchHandler, clock: Clock, logger: Logger, headerTimeoutMs: number) {
+    this.#clock = clock;
+    this.#headerTimeoutMs = headerTimeoutMs;
     this.#fetch = fetch;
     this.#logger = logger;
     this.#server = createServer((request, response) => this.#onRequest(request, response));
-    this.#server.headersTimeout = headerTimeoutMs;
+    // Our own timer watches headers and idle connections alike; bodies and answers may take their time.
+    this.#server.headersTimeout = 0;
     this.#server.requestTimeout = 0;
+    this.#server.keepAliveTimeout = 0;
   }
 
   /** Takes a socket whose first bytes were put back by unshift. */
   accept(socket: Socket, info: RequestInfo): void {
     this.#infos.set(socket, info);
+    this.#awaitHeaders(socket);
+    socket.on("close", () => this.#timers.get(socket)?.cancel());
     this.#server.emit("connection", socket);
+  }
+
+  #awaitHeaders(socket: Socket): void {
+    this.#timers.get(socket)?.cancel();
+    const timer = this.#clock.setTimer(this.#headerTimeoutMs, () => socket.destroy());
+    this.#timers.set(socket, timer);
   }
 
   /** Requests being served. */
@@ -54,12 +70,15 @@ export class Http1Server {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     this.#busy++;
     let open = true;
+    const { socket } = request;
+    this.#timers.get(socket)?.cancel();
     const abort = new AbortController();
     response.on("close", () => {
       if (!open) return;
       open = false;
       abort.abort();
       this.#busy--;
+      if (!socket.destroyed) this.#awaitHeaders(socket);
       if (this.#busy > 0 || this.#onIdle === null) return;
       const listener = this.#onIdle;
       this.#onIdle = null;

@@ -280,6 +280,31 @@ test("a peer that says nothing at all is dropped after the header timeout", asyn
   await until(() => closed);
 });
 
+test("HTTP/1.1: headers that dribble and idle connections are cut, slow answers are not", async () => {
+  const { port } = await start(
+    {},
+    {
+      headerTimeoutMs: 100,
+      fetch: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        return new Response("slow");
+      },
+    },
+  );
+  const outcome = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      let seen = "";
+      const socket = net.connect(port, "127.0.0.1", () => socket.write(text));
+      socket.on("data", (chunk) => {
+        seen += chunk;
+      });
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(seen));
+    });
+  expect(await outcome("GET / HTTP/1.1\r\nhost: a\r\nx-long: ")).toBe("");
+  expect(await outcome("GET / HTTP/1.1\r\nhost: a\r\n\r\n")).toContain("slow");
+});
+
 test("a slow reader of a big answer neither stalls others nor fills memory", async () => {
   const { port } = await start({
     range: (request, held) => {
@@ -307,7 +332,7 @@ test("parseListenUrl", () => {
   expect(parseListenUrl("http://localhost:2379")).toEqual({
     kind: "tcp",
     tls: false,
-    host: "localhost",
+    host: "127.0.0.1",
     port: 2379,
   });
   expect(parseListenUrl("https://[::1]:2379/")).toEqual({

@@ -91,7 +91,9 @@ export class Listener implements SessionServices {
     this.#address = parseListenUrl(options.url);
     const headerTimeoutMs = options.headerTimeoutMs ?? DEFAULT_HEADER_TIMEOUT_MS;
     this.#http1 =
-      this.fetch === null ? null : new Http1Server(this.fetch, this.logger, headerTimeoutMs);
+      this.fetch === null
+        ? null
+        : new Http1Server(this.fetch, this.clock, this.logger, headerTimeoutMs);
   }
 
   /** Where it listens: host and port as bound (port 0 becomes the real one), or the socket's path. */

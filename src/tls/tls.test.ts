@@ -13,6 +13,7 @@ import {
 import {
   envelope,
   type Fixture,
+  firstValue,
   rangeMessage,
   rawCall,
   startFixture,
@@ -114,6 +115,25 @@ test("gRPC over ALPN h2 and HTTP/1.1 on one TLS port", async () => {
       .on("error", reject);
   });
   expect(body).toBe("tls true");
+});
+
+test("big answers over TLS arrive unchanged, many at once, read slowly", async () => {
+  const value = Buffer.alloc(3_000_000);
+  for (let i = 0; i < value.length; i += 4) value.writeUInt32LE((i * 2654435761) % 0xffffffff, i);
+  const fixture = await startFixture(
+    { range: (_request, call) => call.succeed({ kvs: [{ key: value.subarray(0, 3), value }] }) },
+    { url: "https://127.0.0.1:0", tls: files },
+  );
+  cleanups.push(() => fixture.listener.stop(0));
+  const session = http2.connect(`https://localhost:${fixture.port}`, {
+    ca: authority.cert,
+    lookup: (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
+  });
+  cleanups.push(() => session.destroy());
+  const replies = await Promise.all(
+    Array.from({ length: 3 }, () => rawCall(session, RANGE, [envelope(rangeMessage("k"))])),
+  );
+  for (const reply of replies) expect(firstValue(reply.body).equals(value)).toBe(true);
 });
 
 test.each(["TLSv1.2", "TLSv1.3"] as const)("%s is spoken", async (version) => {
