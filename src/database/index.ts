@@ -9,6 +9,7 @@ export {
   META_STORAGE_VERSION,
   META_TERM,
 } from "./buckets.ts";
+export { CheckpointFile } from "./checkpoint-file.ts";
 export type { DatabaseOptions } from "./database.ts";
 export { Database } from "./database.ts";
 export { DatabaseDamage } from "./database-damage.ts";

@@ -1,3 +1,5 @@
+export type { CheckpointProgress, CheckpointSink, CheckpointSource } from "./checkpoint/index.ts";
+export { CheckpointWriter } from "./checkpoint/index.ts";
 export type { CompactionResult } from "./compaction.ts";
 export type { KeyValueHash } from "./key-value-hash.ts";
 export { KeyValueHashTask } from "./key-value-hash.ts";

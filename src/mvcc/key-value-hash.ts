@@ -21,7 +21,8 @@ export interface KeyValueHash {
 }
 
 const EVERYTHING = new Uint8Array([0]);
-const EMPTY_HASH = crc32c(utf8("key"));
+/** The hash of no rows at all. */
+export const EMPTY_HASH = crc32c(utf8("key"));
 
 export class KeyValueHashTask {
   readonly #core: StoreCore;

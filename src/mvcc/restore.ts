@@ -3,15 +3,76 @@
  * the one that the store which wrote the rows had (etcd's incident 19179 broke this for lone tombstones),
  * with everything dropped that the last compaction made unreadable.
  */
-import { type Database, DatabaseDamage } from "../database/index.ts";
-import { type KeyIndex, TOMBSTONE_BIT } from "./key-index/index.ts";
+import { verify } from "../base/assert.ts";
+import {
+  type Database,
+  DatabaseDamage,
+  META_FINISHED_COMPACTION,
+  META_SCHEDULED_COMPACTION,
+  revisionKeyMain,
+} from "../database/index.ts";
+import { type CheckpointSource, loadCheckpoint } from "./checkpoint/index.ts";
+import { KeyIndex, TOMBSTONE_BIT } from "./key-index/index.ts";
 import { RecordReader } from "./record.ts";
+import { StoreCore } from "./store-core.ts";
 
 /** Lease ids by entry id, as they turn up. */
 export type LeasesByEntry = Map<number, bigint>;
 
+export interface RestoreOptions {
+  database: Database;
+  checkpoint?: CheckpointSource;
+  onCheckpointIgnored?: (reason: string) => void;
+  hashSeed?: number;
+}
+
+export interface Restored {
+  readonly core: StoreCore;
+  /** Of the checkpoint that was used, or 0. */
+  readonly checkpointRevision: number;
+  /** Revisions of the last compaction begun and of the last one swept to its end, or -1. */
+  readonly scheduled: number;
+  readonly finished: number;
+}
+
+/** Opens what a database holds; with a checkpoint that fits, only the rows after it are read. */
+export function restore(options: RestoreOptions, leases: LeasesByEntry): Restored {
+  const { database } = options;
+  const finished = readCompaction(database, META_FINISHED_COMPACTION);
+  const scheduled = readCompaction(database, META_SCHEDULED_COMPACTION);
+  const compacted = Math.max(finished, scheduled);
+  const loaded = load(options, compacted, leases);
+  const index = loaded?.index ?? new KeyIndex({ hashSeed: options.hashSeed ?? 0 });
+  const checkpointRevision = loaded?.revision ?? 0;
+  const last = replayRows(database, index, leases, checkpointRevision + 1);
+  const core = new StoreCore(database, index);
+  // What was compacted away may have been newer than all that is left (etcd's incident 17780).
+  core.revision = Math.max(1, checkpointRevision, last, compacted);
+  core.compactRevision = compacted;
+  pruneAll(index, compacted);
+  index.startToggles(core.revision);
+  verify(() => index.check());
+  return { core, checkpointRevision, scheduled, finished };
+}
+
+function load(options: RestoreOptions, compacted: number, leases: LeasesByEntry) {
+  const { checkpoint, database, hashSeed } = options;
+  if (checkpoint === undefined) return undefined;
+  const loaded = loadCheckpoint(checkpoint, database, compacted, hashSeed ?? 0, leases);
+  if (typeof loaded !== "string") return loaded;
+  leases.clear();
+  options.onCheckpointIgnored?.(loaded);
+  return undefined;
+}
+
+/** The revision kept under a key of the meta bucket, or -1. */
+function readCompaction(database: Database, key: Uint8Array): number {
+  const value = database.get("meta", key);
+  return value === undefined || value.length < 8 ? -1 : revisionKeyMain(value);
+}
+
 /** Replays the rows from `fromRevision` on into the index; answers the revision of the last row, or 0. */
-export function replayRows(
+function replayRows(
   database: Database,
   index: KeyIndex,
   leases: LeasesByEntry,
@@ -44,7 +105,7 @@ export function replayRows(
 }
 
 /** Drops from the whole index what compaction at `revision` made unreadable. */
-export function pruneAll(index: KeyIndex, revision: number): void {
+function pruneAll(index: KeyIndex, revision: number): void {
   const everything = new Uint8Array([0]);
   const ids: number[] = [];
   index.scan(everything, everything, true, (id) => {

@@ -55,7 +55,7 @@ export class StoreTransaction {
     const { revision } = options;
     if (revision > newest) return "future";
     if (revision > 0 && revision < this.#core.compactRevision) return "compacted";
-    return readRange(this.#core, key, rangeEnd, revision <= 0 ? 0 : revision, options);
+    return readRange(this.#core, key, rangeEnd, Math.max(revision, 0), options);
   }
 
   /** The newest record of a key, own changes included. */

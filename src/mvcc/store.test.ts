@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FaultDisk } from "../../test/disk/fault-disk.ts";
-import { utf8, utf8Text } from "../base/bytes.ts";
+import { concatBytes, utf8, utf8Text } from "../base/bytes.ts";
 import { Database } from "../database/index.ts";
+import type { CheckpointSource, CheckpointWriter } from "./checkpoint/index.ts";
 import { RecordReader } from "./record.ts";
 import { Store } from "./store.ts";
 import { type ModelChange, type ModelOperation, StoreModel } from "./testing/store-model.ts";
@@ -23,6 +24,10 @@ class Bench {
   store!: Store;
   changes: ChangeBatch[] = [];
   leases = new Map<string, bigint>();
+  /** The last whole checkpoint and the one being written. */
+  checkpoint: Uint8Array | undefined;
+  writing: { parts: Uint8Array[]; writer: CheckpointWriter } | undefined;
+  checkpointsUsed = 0;
 
   constructor() {
     this.open();
@@ -38,11 +43,31 @@ class Bench {
       },
     });
     this.disk.syncDirectory("");
+    this.writing = undefined;
+    const { checkpoint, database } = this;
+    const scanned = Store.open({ database, onChanges: () => {} });
     this.store = Store.open({
-      database: this.database,
+      database,
+      checkpoint: checkpoint === undefined ? undefined : sourceOf(checkpoint),
       onChanges: (batch) => this.changes.push(batch),
       onLease: (key, id) => this.leases.set(utf8Text(key), id),
     });
+    if (this.store.checkpointRevision() > 0) this.checkpointsUsed++;
+    expect(this.store.indexSize()).toEqual(scanned.indexSize());
+    expect(this.store.keyCount()).toBe(scanned.keyCount());
+  }
+
+  /** One step of writing a checkpoint; a whole one replaces the last. */
+  stepCheckpoint(keys: number): void {
+    if (this.writing === undefined) {
+      const parts: Uint8Array[] = [];
+      const sink = { write: (bytes: Uint8Array) => parts.push(bytes.slice()) };
+      this.writing = { parts, writer: this.store.beginCheckpoint(sink) };
+    }
+    const { parts, writer } = this.writing;
+    const progress = writer.step(keys);
+    if (progress === "done") this.checkpoint = concatBytes(parts);
+    if (progress === "done" || progress === "outdated") this.writing = undefined;
   }
 
   run(command: Command): void {
@@ -170,6 +195,17 @@ class Bench {
   }
 }
 
+function sourceOf(bytes: Uint8Array): CheckpointSource {
+  return {
+    sizeBytes: () => bytes.length,
+    readAt(buffer, offset, length, position) {
+      const part = bytes.subarray(position, position + length);
+      buffer.set(part, offset);
+      return part.length;
+    },
+  };
+}
+
 function decoded(record: Uint8Array) {
   const reader = new RecordReader();
   expect(reader.read(record)).toBe(true);
@@ -209,7 +245,12 @@ const compact = fc.record({
   kind: fc.constant("compact" as const),
   back: fc.integer({ min: -1, max: 15 }),
 });
+const checkpoint = fc.record({
+  kind: fc.constant("checkpoint" as const),
+  keys: fc.integer({ min: 1, max: 12 }),
+});
 const step = fc.oneof(
+  { weight: 4, arbitrary: checkpoint },
   { weight: 12, arbitrary: transaction },
   { weight: 1, arbitrary: compact },
   {
@@ -240,12 +281,14 @@ function perform(bench: Bench, s: Step): void {
   if (s.kind === "transaction" || s.kind === "compact") bench.run(s);
   else if (s.kind === "sweep") bench.store.compactionStep(s.rows);
   else if (s.kind === "commit") bench.database.commit();
+  else if (s.kind === "checkpoint") bench.stepCheckpoint(s.keys);
   else if (s.kind === "sync") bench.disk.step();
   else if (s.kind === "crash") bench.crash(s.seed);
   else bench.checkRange(s.key, s.rangeEnd, bench.model.revision - s.back, s.limit);
 }
 
-test("Store agrees with a list of changes over transactions, compactions, commits and crashes", () => {
+test("Store agrees with a list of changes over transactions, compactions, commits, checkpoints and crashes", () => {
+  let checkpointsUsed = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
       const bench = new Bench();
@@ -261,7 +304,9 @@ test("Store agrees with a list of changes over transactions, compactions, commit
       bench.reopen();
       bench.checkAll();
       bench.checkLeases();
+      checkpointsUsed += bench.checkpointsUsed;
     }),
-    { numRuns: 120 },
+    { numRuns: 150 },
   );
+  expect(checkpointsUsed).toBeGreaterThan(30);
 });

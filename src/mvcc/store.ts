@@ -13,14 +13,17 @@ import {
   META_FINISHED_COMPACTION,
   META_SCHEDULED_COMPACTION,
   revisionKey,
-  revisionKeyMain,
 } from "../database/index.ts";
+import {
+  type CheckpointSink,
+  type CheckpointSource,
+  CheckpointWriter,
+} from "./checkpoint/index.ts";
 import { type CompactionResult, CompactionSweep } from "./compaction.ts";
-import { KeyIndex } from "./key-index/index.ts";
-import { type KeyValueHash, KeyValueHashTask } from "./key-value-hash.ts";
+import { EMPTY_HASH, type KeyValueHash, KeyValueHashTask } from "./key-value-hash.ts";
 import { readChanges } from "./read-changes.ts";
-import { type LeasesByEntry, pruneAll, replayRows } from "./restore.ts";
-import { StoreCore } from "./store-core.ts";
+import { type LeasesByEntry, restore } from "./restore.ts";
+import type { StoreCore } from "./store-core.ts";
 import { countRange, readRange, readRecord, visitRange } from "./store-reads.ts";
 import { StoreTransaction } from "./store-transaction.ts";
 import type {
@@ -37,6 +40,10 @@ export interface StoreOptions {
   onChanges: (batch: ChangeBatch) => void;
   /** Called while opening for each living key that has a lease. */
   onLease?: (key: Uint8Array, leaseId: bigint) => void;
+  /** The index checkpoint, if there is one. */
+  checkpoint?: CheckpointSource;
+  /** Why the checkpoint was of no use; the store was opened by reading all rows. */
+  onCheckpointIgnored?: (reason: string) => void;
   /** Unpredictable, against keys chosen to collide in the index. */
   hashSeed?: number;
 }
@@ -55,6 +62,7 @@ export class Store implements ChangeSource {
   readonly #onChanges: (batch: ChangeBatch) => void;
   readonly #sweeps: CompactionSweep[] = [];
   readonly #hashes: KeyValueHash[] = [];
+  #checkpointRevision = 0;
   #inTransaction = false;
 
   static open(options: StoreOptions): Store {
@@ -62,11 +70,16 @@ export class Store implements ChangeSource {
   }
 
   private constructor(options: StoreOptions) {
-    const { database, onLease } = options;
+    const { onLease } = options;
     this.#onChanges = options.onChanges;
-    this.#core = new StoreCore(database, new KeyIndex({ hashSeed: options.hashSeed ?? 0 }));
     const leases: LeasesByEntry = new Map();
-    this.#restore(leases);
+    const restored = restore(options, leases);
+    this.#core = restored.core;
+    this.#checkpointRevision = restored.checkpointRevision;
+    const { scheduled, finished } = restored;
+    if (scheduled > finished) {
+      this.#sweeps.push(new CompactionSweep(this.#core, scheduled, finished, false));
+    }
     if (onLease !== undefined) {
       for (const [id, leaseId] of leases) onLease(this.#core.index.copyKey(id), leaseId);
     }
@@ -213,9 +226,15 @@ export class Store implements ChangeSource {
    * answered at once, as etcd does.
    */
   beginHash(revision: number): KeyValueHashTask | KeyValueHash | RevisionProblem {
-    const known = this.#hashes.find((hash) => hash.hashRevision === revision);
+    if (revision < 0 && this.#core.compactRevision < 0) {
+      // As etcd: nothing is at or before a negative revision, and that is what is hashed.
+      return { hash: EMPTY_HASH, compactRevision: -1, hashRevision: this.#core.revision };
+    }
+    if (revision < 0) return "compacted";
+    const at = revision === 0 ? this.#core.revision : revision;
+    // Not for 0: a compaction at revision 0 must not answer for the newest one (on a real member it does).
+    const known = this.#hashes.find((hash) => hash.hashRevision === revision && revision > 0);
     if (known !== undefined) return known;
-    const at = revision <= 0 ? this.#core.revision : revision;
     const problem = this.revisionProblem(at);
     return problem ?? new KeyValueHashTask(this.#core, at);
   }
@@ -225,9 +244,27 @@ export class Store implements ChangeSource {
     return this.#hashes;
   }
 
+  /** Writes the index as of now to a file that `open` can begin with. One at a time. */
+  beginCheckpoint(sink: CheckpointSink): CheckpointWriter {
+    return new CheckpointWriter(this.#core, sink, (revision) => {
+      this.#checkpointRevision = revision;
+    });
+  }
+
+  /** Of the last checkpoint written or loaded; 0 when there is none. */
+  checkpointRevision(): number {
+    return this.#checkpointRevision;
+  }
+
   /** Living keys. */
   keyCount(): number {
     return this.#core.index.liveCount();
+  }
+
+  /** Keys in the index, those with a tombstone included, and all their revisions. */
+  indexSize(): { entries: number; revisions: number } {
+    const { index } = this.#core;
+    return { entries: index.keyCount(), revisions: index.revisionCount() };
   }
 
   /** Memory of the key index. */
@@ -235,30 +272,8 @@ export class Store implements ChangeSource {
     return this.#core.index.allocatedBytes();
   }
 
-  #restore(leases: LeasesByEntry): void {
-    const core = this.#core;
-    const finished = readCompaction(core.database, META_FINISHED_COMPACTION);
-    const scheduled = readCompaction(core.database, META_SCHEDULED_COMPACTION);
-    const last = replayRows(core.database, core.index, leases, 0);
-    const compacted = Math.max(finished, scheduled);
-    // What was compacted away may have been newer than all that is left (etcd's incident 17780).
-    core.revision = Math.max(1, last, compacted);
-    core.compactRevision = compacted;
-    pruneAll(core.index, compacted);
-    core.index.startToggles(core.revision);
-    if (scheduled > finished) {
-      this.#sweeps.push(new CompactionSweep(core, scheduled, finished, false));
-    }
-  }
-
   /** The revision as the parts take it: 0 for the newest, also when it is named. */
   #readable(revision: number): number {
     return revision <= 0 || revision === this.#core.revision ? 0 : revision;
   }
-}
-
-/** The revision kept under a key of the meta bucket, or -1. */
-function readCompaction(database: Database, key: Uint8Array): number {
-  const value = database.get("meta", key);
-  return value === undefined || value.length < 8 ? -1 : revisionKeyMain(value);
 }
