@@ -13,6 +13,12 @@ interface Waiter {
   resolve(connection: Connection): void;
   reject(error: EtcdError): void;
   timer: Timer | null;
+  forgetSignal(): void;
+}
+
+function settle(waiter: Waiter): void {
+  waiter.timer?.cancel();
+  waiter.forgetSignal();
 }
 
 export class Balancer {
@@ -53,7 +59,7 @@ export class Balancer {
       );
     }
     return new Promise((resolve, reject) =>
-      this.#wait({ resolve, reject, timer: null }, deadlineMs, signal),
+      this.#wait({ resolve, reject, timer: null, forgetSignal() {} }, deadlineMs, signal),
     );
   }
 
@@ -61,7 +67,7 @@ export class Balancer {
     const { clock } = this.#settings;
     const giveUp = (error: EtcdError) => {
       if (this.#waiters.delete(waiter)) {
-        waiter.timer?.cancel();
+        settle(waiter);
         waiter.reject(error);
       }
     };
@@ -70,11 +76,9 @@ export class Balancer {
       const delay = Math.max(0, deadlineMs - clock.monotonicMs());
       waiter.timer = clock.setTimer(delay, () => giveUp(this.#deadlineError()));
     }
-    signal?.addEventListener(
-      "abort",
-      () => giveUp(new EtcdError(GrpcCode.Canceled, "context canceled")),
-      { once: true },
-    );
+    const abort = () => giveUp(new EtcdError(GrpcCode.Canceled, "context canceled"));
+    signal?.addEventListener("abort", abort);
+    waiter.forgetSignal = () => signal?.removeEventListener("abort", abort);
     for (const connection of this.#connections) connection.open();
   }
 
@@ -111,7 +115,7 @@ export class Balancer {
         const ready = this.#nextReady();
         if (ready === null) return;
         this.#waiters.delete(waiter);
-        waiter.timer?.cancel();
+        settle(waiter);
         waiter.resolve(ready);
       }
     }
@@ -120,7 +124,7 @@ export class Balancer {
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters) {
-      waiter.timer?.cancel();
+      settle(waiter);
       waiter.reject(closedError());
     }
     this.#waiters.clear();

@@ -120,6 +120,7 @@ export class Caller {
     const deadline = this.#deadline(options);
     const connection = await this.#pick(deadline);
     let timer: { cancel(): void } | null = null;
+    const abort = () => call.cancel();
     const call = this.#open(connection, method, options, deadline, {
       onMessage: (message) => {
         try {
@@ -131,6 +132,7 @@ export class Caller {
       },
       onClose: (error) => {
         timer?.cancel();
+        options.signal?.removeEventListener("abort", abort);
         listener.onClose(error === null ? null : this.#final(error, deadline));
       },
     });
@@ -138,7 +140,7 @@ export class Caller {
       const delay = Math.max(0, deadline.atMs - this.clock.monotonicMs());
       timer = this.clock.setTimer(delay, () => call.cancel());
     }
-    options.signal?.addEventListener("abort", () => call.cancel(), { once: true });
+    options.signal?.addEventListener("abort", abort);
     return {
       send: (request) => call.send(this.#frame(method, request)),
       endSending: () => call.endSending(),
@@ -191,12 +193,14 @@ export class Caller {
     return new Promise((resolve) => {
       let answer: Uint8Array | null = null;
       let timer: { cancel(): void } | null = null;
+      const abort = () => call.cancel();
       const call = this.#open(connection, method, options, deadline, {
         onMessage(message) {
           answer = message;
         },
         onClose(error) {
           timer?.cancel();
+          deadline.signal?.removeEventListener("abort", abort);
           const missing = new EtcdError(GrpcCode.Internal, "the answer carries no message");
           resolve(error ?? answer ?? missing);
         },
@@ -208,7 +212,7 @@ export class Caller {
           call.cancel();
         });
       }
-      deadline.signal?.addEventListener("abort", () => call.cancel(), { once: true });
+      deadline.signal?.addEventListener("abort", abort);
       call.sendLast(frame);
     });
   }

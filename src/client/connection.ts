@@ -8,7 +8,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../io/index.ts";
-import { dial } from "./dial.ts";
+import { alertText, dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { PeerAddresses, TlsOptions } from "./options.ts";
 
@@ -183,5 +183,5 @@ export class Connection {
 
 function errorWords(error: NodeJS.ErrnoException): string {
   if (error.code === "ECONNRESET") return "error reading from server: connection reset by peer";
-  return `error reading from server: ${error.message}`;
+  return `error reading from server: ${alertText(error.message)}`;
 }

@@ -65,6 +65,13 @@ function openTls(endpoint: Endpoint, tls: TlsOptions): Socket {
   return connectTls({ ...options, ...named, host: endpoint.host, port: endpoint.port });
 }
 
+/** A TLS alert that the other side sent, in Go's words; any other text as it is. */
+export function alertText(message: string): string {
+  const alert = /(?:TLSV1|SSLV3)_ALERT_([A-Z_]+)/.exec(message);
+  if (alert === null) return message;
+  return `remote error: tls: ${alert[1]!.toLowerCase().replaceAll("_", " ")}`;
+}
+
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connect: connection refused",
   ENETUNREACH: "connect: network is unreachable",
@@ -96,7 +103,8 @@ function failureText(
     return `authentication handshake failed: tls: failed to verify certificate: x509: ${why}`;
   }
   if (handshaking) {
-    return `authentication handshake failed: ${code === "ECONNRESET" ? "EOF" : (error.message ?? code)}`;
+    const why = code === "ECONNRESET" ? "EOF" : alertText(error.message ?? code);
+    return `authentication handshake failed: ${why}`;
   }
   const address =
     endpoint.path === "" ? `tcp ${endpoint.host}:${endpoint.port}` : `unix ${endpoint.path}`;
