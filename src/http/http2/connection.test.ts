@@ -291,3 +291,19 @@ test("equal header blocks share one head until the dynamic table moves", () => {
   expect(last).not.toBe(heads[1]!);
   expect(last.fields).toEqual(heads[1]!.fields);
 });
+
+test("the same bytes after a change of the dynamic table are other headers", () => {
+  const peer = new TestPeer();
+  const insert = (name: string, value: string): number[] => [
+    ...[0x40, name.length, ...Buffer.from(name)],
+    ...[value.length, ...Buffer.from(value)],
+  ];
+  // :method POST, :scheme http, :path /, then the youngest entry of the table.
+  const youngest = [0x83, 0x86, 0x84, 0xbe];
+  peer.send(frame(1, 5, 1, [0x83, 0x86, 0x84, ...insert("token", "alice")]));
+  peer.send(frame(1, 5, 3, youngest), frame(1, 5, 5, youngest));
+  peer.send(frame(1, 5, 7, [0x83, 0x86, 0x84, ...insert("token", "bob")]));
+  peer.send(frame(1, 5, 9, youngest));
+  const tokens = peer.requests.map((request) => request.head.field("token"));
+  expect(tokens).toEqual(["alice", "alice", "alice", "bob", "bob"]);
+});

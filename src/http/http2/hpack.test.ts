@@ -162,7 +162,7 @@ test("encoder and decoder agree over many blocks, with table size changes in bet
         const block = Buffer.from(writer.finish());
         const list = new HeaderList();
         expect(decoder.decode(block, 0, block.length, list)).toBe(HpackResult.Ok);
-        expect(list.fields).toEqual(fields.flatMap(([name, value]) => [name, value]));
+        expect(list.fields).toEqual(fields.flatMap((field) => field.slice(0, 2) as string[]));
       }
     }),
   );
