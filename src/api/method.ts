@@ -1,6 +1,9 @@
 import type { ProtoWriter } from "./protobuf/writer.ts";
 
-/** One RPC: its path, the kinds of its streams and the codecs of both ends. Rows are generated (generated/methods.ts). */
+/**
+ * One RPC: its path, the kinds of its streams and the codecs of both ends.
+ * The rows are generated (generated/methods.ts).
+ */
 export interface MethodRow {
   /** The gRPC path, such as /etcdserverpb.KV/Range. */
   readonly path: string;

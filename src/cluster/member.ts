@@ -7,7 +7,10 @@ export interface Member {
   readonly isLearner: boolean;
 }
 
-/** The stored form: etcd's JSON in the bucket `members`. Ids are numbers of up to 64 bits there, so it is written by hand. */
+/**
+ * The stored form: etcd's JSON in the bucket `members`. Ids are numbers of up to 64 bits there, which JSON.stringify
+ * cannot write.
+ */
 export function encodeMember(member: Member): string {
   const parts = [`"id":${member.id}`, `"peerURLs":${JSON.stringify(member.peerUrls)}`];
   if (member.isLearner) parts.push('"isLearner":true');

@@ -26,7 +26,10 @@ export interface OpenOptions {
 
 export interface DiskFile {
   readonly path: string;
-  /** Reads up to `length` bytes at `position` into buffer[offset...]; returns how many (short only at the end of file). */
+  /**
+   * Reads up to `length` bytes at `position` into buffer[offset...]; returns how many (short only at the end of
+   * the file).
+   */
   readAt(buffer: Uint8Array, offset: number, length: number, position: number): number;
   /** Writes all `length` bytes of buffer[offset...] at `position`, or throws. */
   writeAt(buffer: Uint8Array, offset: number, length: number, position: number): void;
@@ -38,7 +41,10 @@ export interface DiskFile {
   syncNow(): void;
   sizeBytes(): number;
   truncate(sizeBytes: number): void;
-  /** Makes sure that bytes [0, sizeBytes) are allocated (zeros where never written) so that later syncs write no metadata. */
+  /**
+   * Makes sure that bytes [0, sizeBytes) are allocated (zeros where never written) so that later syncs write no
+   * metadata.
+   */
   preallocate(sizeBytes: number): void;
   /** Takes an exclusive advisory lock held until close; false when another process has it. */
   tryLock(): boolean;

@@ -8,10 +8,11 @@ const ALARM_NAMES = new Map<number, string>(
 );
 
 export function sampleOf(member: Member): MemberSample {
-  const { store, storage, alarms, membership, stateMachine } = member;
-  const raft = member.log.status();
+  const { store, storage, alarms, membership, stateMachine, log } = member.state;
+  const { quotaBytes, features } = member.options;
+  const raft = log.status();
   const { counters } = stateMachine;
-  const watch = member.watchServer.statistics();
+  const watch = member.services.watch.statistics();
   return {
     memberId: member.memberId,
     serverVersion: ETCD_VERSION,
@@ -27,12 +28,12 @@ export function sampleOf(member: Member): MemberSample {
     readIndexesFailedTotal: member.reads.failedCount,
     slowReadIndexesTotal: 0,
     slowApplyTotal: member.applyObserver.slowCount,
-    quotaBytes: Number.isFinite(member.quotaBytes) ? member.quotaBytes : 0,
+    quotaBytes: Number.isFinite(quotaBytes) ? quotaBytes : 0,
     alarms: alarms.list().map(({ memberId, type }) => ({
       memberId,
       type: ALARM_NAMES.get(type) ?? String(type),
     })),
-    features: member.features,
+    features,
     databaseBytes: storage.database.sizeBytes(),
     databaseBytesInUse: storage.database.inUseBytes(),
     openReadTransactions: storage.database.openReadTransactions(),
@@ -53,7 +54,7 @@ export function sampleOf(member: Member): MemberSample {
     slowWatchers: watch.slowWatchers,
     watchStreams: watch.streams,
     leasesGrantedTotal: counters.leasesGranted,
-    leasesRenewedTotal: member.leaseServer.renewedCount,
+    leasesRenewedTotal: member.services.lease.renewedCount,
     leasesRevokedTotal: counters.leasesRevoked,
     leasesExpiredTotal: member.leaseKeeper.expiredCount,
   };

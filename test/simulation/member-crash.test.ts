@@ -142,8 +142,8 @@ class Simulation {
   }
 
   compact(): void {
-    const { store, services } = this.member!;
-    const revision = store.revision() - this.random.below(10);
+    const { state, services } = this.member!;
+    const revision = state.store.revision() - this.random.below(10);
     services.kv.compact(
       { revision, physical: false },
       simCall(() => {}),
@@ -190,7 +190,7 @@ class Simulation {
 
   check(seed: number): void {
     const where = `seed ${seed}`;
-    expect(this.member!.store.revision(), where).toBeGreaterThanOrEqual(this.ackedRevision);
+    expect(this.member!.state.store.revision(), where).toBeGreaterThanOrEqual(this.ackedRevision);
     const values = this.read();
     for (let i = 0; i < KEYS; i++) {
       const state = this.keys[i]!;
@@ -247,11 +247,11 @@ function run(seed: number): void {
   }
   for (let tries = 0; !simulation.start(); tries++) simulation.crash();
   simulation.check(seed);
-  const { store } = simulation.member!;
+  const { store } = simulation.member!.state;
   const before = [store.revision(), store.compactRevision(), simulation.read()];
   simulation.crash();
   expect(simulation.start()).toBe(true);
-  const again = simulation.member!.store;
+  const again = simulation.member!.state.store;
   expect([again.revision(), again.compactRevision(), simulation.read()]).toEqual(before);
 }
 

@@ -25,7 +25,7 @@ export function memberMetrics(member: Member, config: Config): MemberMetrics {
     renderer: (calls) =>
       createMetricsRenderer({
         source: { member: () => sampleOf(member), process: processSample },
-        instruments: member.instruments,
+        instruments: member.state.instruments,
         calls,
         durations,
         probes,

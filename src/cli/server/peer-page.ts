@@ -1,4 +1,5 @@
 /** What the peer port answers to anybody: who is in the cluster, the version, health. */
+import { encodeMember } from "../../cluster/index.ts";
 import type { FetchHandler } from "../../http/index.ts";
 import type { Member } from "../../server/index.ts";
 
@@ -7,23 +8,12 @@ export function peerFetch(member: Member, clientFetch: FetchHandler): FetchHandl
     const path = new URL(request.url).pathname;
     if (path === "/version" || path === "/health") return clientFetch(request, info);
     if (path !== "/members") return new Response("404 page not found\n", { status: 404 });
-    return new Response(`${membersJson(member)}\n`, {
+    const rows = member.state.membership.members().map(encodeMember);
+    return new Response(`[${rows.join(",")}]\n`, {
       headers: {
         "content-type": "application/json",
         "x-etcd-cluster-id": member.clusterId.toString(16),
       },
     });
   };
-}
-
-/** Ids are numbers of 64 bits, which JSON.stringify cannot write. */
-function membersJson(member: Member): string {
-  const rows = member.membership.members().map((row) => {
-    const parts = [`"id":${row.id}`, `"peerURLs":${JSON.stringify(row.peerUrls)}`];
-    if (row.isLearner) parts.push('"isLearner":true');
-    if (row.name !== "") parts.push(`"name":${JSON.stringify(row.name)}`);
-    if (row.clientUrls.length > 0) parts.push(`"clientURLs":${JSON.stringify(row.clientUrls)}`);
-    return `{${parts.join(",")}}`;
-  });
-  return `[${rows.join(",")}]`;
 }

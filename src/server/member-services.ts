@@ -1,0 +1,103 @@
+/** Makes the services of a member out of its parts. */
+import type { Services } from "../api/index.ts";
+import type { Background } from "./background.ts";
+import { ClusterServer } from "./cluster-service.ts";
+import type { Compactor } from "./compactor.ts";
+import { HealthServer } from "./health-service.ts";
+import { KvServer } from "./kv-service.ts";
+import { LeaseIdSource } from "./lease-id-source.ts";
+import { LeaseServer } from "./lease-service.ts";
+import { MaintenanceServer } from "./maintenance-service.ts";
+import type { MemberOptions } from "./member-options.ts";
+import type { MemberState } from "./member-state.ts";
+import type { Proposer } from "./proposer.ts";
+import { QuotaGuard } from "./quota-guard.ts";
+import type { Reads } from "./reads.ts";
+import type { HeaderFactory } from "./response-header.ts";
+import { SlicedRange } from "./sliced-range.ts";
+import { WatchServer } from "./watch-service.ts";
+import { STREAM_QUEUE_BYTES_MAX, WATCHERS_PER_STREAM_MAX } from "./watch-service-parts.ts";
+
+/** What gRPC allows a message on top of the largest request. */
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
+
+/** The moving parts that services share. */
+export interface MemberMachinery {
+  readonly headers: HeaderFactory;
+  readonly background: Background;
+  readonly proposer: Proposer;
+  readonly reads: Reads;
+  readonly compactor: Compactor;
+}
+
+export interface MemberServices extends Services {
+  readonly watch: WatchServer;
+  readonly lease: LeaseServer;
+}
+
+export function makeServices(
+  options: MemberOptions,
+  state: MemberState,
+  machinery: MemberMachinery,
+): MemberServices {
+  const { clock, logger, requestBytesMax, quotaBytes } = options;
+  const { storage, lessor, store, membership, alarms, stateMachine, log, instruments } = state;
+  const { headers, background, proposer, reads, compactor } = machinery;
+  const { database, memberId } = storage;
+  const quota = new QuotaGuard({ database, alarms, proposer, logger, memberId, quotaBytes });
+  const view = stateMachine.view();
+  return {
+    kv: new KvServer({
+      store,
+      view,
+      reads,
+      proposer,
+      headers,
+      quota,
+      compactor,
+      counters: stateMachine.counters,
+      slicedRange: new SlicedRange({ store, view, background, headers }),
+      txnOperationsMax: options.txnOperationsMax,
+      requestBytesMax,
+    }),
+    watch: makeWatchServer(options, state, machinery),
+    lease: new LeaseServer({
+      lessor,
+      store,
+      clock,
+      proposer,
+      reads,
+      headers,
+      quota,
+      leaseIds: new LeaseIdSource(memberId, clock),
+    }),
+    cluster: new ClusterServer(membership, reads, headers),
+    maintenance: new MaintenanceServer({
+      ...{ log, store, stateMachine, alarms, membership, proposer, headers, quota, memberId },
+      ...{ database, instruments, background, newDigest: options.newDigest, clock, logger },
+    }),
+    health: new HealthServer({ log, alarms, membership, reads, memberId }),
+  };
+}
+
+function makeWatchServer(
+  options: MemberOptions,
+  { hub, log }: MemberState,
+  { background, headers }: MemberMachinery,
+): WatchServer {
+  return new WatchServer({
+    hub,
+    clock: options.clock,
+    random: options.random,
+    background,
+    headers,
+    permission: () => null,
+    hasLeader: () => log.status().leader !== 0n,
+    limits: {
+      progressNotifyIntervalMs: options.progressIntervalMs,
+      fragmentBytesMax: options.requestBytesMax + GRPC_OVERHEAD_BYTES,
+      streamQueueBytesMax: STREAM_QUEUE_BYTES_MAX,
+      watchersPerStreamMax: WATCHERS_PER_STREAM_MAX,
+    },
+  });
+}

@@ -1,0 +1,62 @@
+/** The replicated state of a member, opened from disk: everything that the log's entries change. */
+import { MemberInstruments } from "../api/index.ts";
+import { Alarms, Membership } from "../cluster/index.ts";
+import { Lessor } from "../lease/index.ts";
+import { Store } from "../mvcc/index.ts";
+import { WatchHub } from "../mvcc/watch/index.ts";
+import { SingleVoter } from "../raft/index.ts";
+import { StateMachine } from "../state-machine/index.ts";
+import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
+import type { MemberOptions } from "./member-options.ts";
+
+export interface MemberState {
+  readonly instruments: MemberInstruments;
+  readonly storage: Bootstrapped;
+  readonly lessor: Lessor;
+  readonly store: Store;
+  readonly hub: WatchHub;
+  readonly membership: Membership;
+  readonly alarms: Alarms;
+  readonly stateMachine: StateMachine;
+  readonly log: SingleVoter;
+}
+
+/** A lease lives at least one and a half election timeouts, in whole seconds (etcd's rule). */
+const LEASE_TTL_ELECTIONS = 1.5;
+
+export function openState(options: MemberOptions): MemberState {
+  const instruments = new MemberInstruments();
+  const storage = bootstrap({
+    ...options,
+    walObserver: {
+      written: (seconds) => instruments.walWriteSeconds.observe(seconds),
+      synced: (seconds) => instruments.walFsyncSeconds.observe(seconds),
+    },
+  });
+  const { database, memberId, hardState, entries } = storage;
+  const ttlSecondsMin = Math.ceil((LEASE_TTL_ELECTIONS * options.electionTimeoutMs) / 1000);
+  const lessor = new Lessor(database, { ttlSecondsMin });
+  const { store, hub } = openStore(options, storage, lessor);
+  const membership = new Membership(database);
+  const alarms = new Alarms(database);
+  const stateMachine = new StateMachine({ database, store, lessor, membership, alarms });
+  const appliedIndex = stateMachine.appliedIndex();
+  const log = new SingleVoter({ memberId, hardState, entries, appliedIndex });
+  return { instruments, storage, lessor, store, hub, membership, alarms, stateMachine, log };
+}
+
+function openStore(options: MemberOptions, storage: Bootstrapped, lessor: Lessor) {
+  let hub: WatchHub | null = null;
+  const store = Store.open({
+    database: storage.database,
+    hashSeed: options.random.uint32(),
+    onChanges: (batch) => hub?.notify(batch),
+    // Every derived fact is rebuilt from what is stored, on every way of loading it (incident 4).
+    onLease: (key, leaseId) => {
+      if (lessor.has(leaseId)) lessor.attach(key, leaseId);
+    },
+  });
+  hub = new WatchHub(store);
+  options.logger.info("kvstore restored", { "current-rev": store.revision() });
+  return { store, hub };
+}
