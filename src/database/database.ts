@@ -29,6 +29,7 @@ import {
   META_TERM,
 } from "./buckets.ts";
 import { DatabaseSnapshot } from "./database-snapshot.ts";
+import { Defragmentation } from "./defragmentation.ts";
 import { RevisionBuffer } from "./revision-buffer.ts";
 import {
   REVISION_KEY_BYTES,
@@ -63,6 +64,8 @@ export class Database {
   #fedRows = 0;
   #pendingWrites = 0;
   #indexChanged = false;
+  /** The next commit runs even if it holds nothing. */
+  #isForced = false;
   #consistentIndex = 0;
   #consistentTerm = 0;
   /** Callers whose writes are in the commit under way, and those who wait for the next. */
@@ -234,6 +237,21 @@ export class Database {
     });
   }
 
+  /** Makes the file shorter in steps that the caller makes when it has time. One at a time. */
+  beginDefragmentation(): Defragmentation {
+    return new Defragmentation({
+      pageBytes: this.#tree.pageBytes,
+      sizeBytes: () => this.sizeBytes(),
+      inUseBytes: () => this.inUseBytes(),
+      isCommitting: () => this.isCommitting(),
+      writer: () => this.#write(),
+      commitAlways: (done) => {
+        this.#isForced = true;
+        this.commit(done);
+      },
+    });
+  }
+
   /** Nothing may be pending or open. */
   close(): void {
     assert(this.#committing === null && this.#snapshots === 0, "the database is in use");
@@ -244,7 +262,7 @@ export class Database {
   }
 
   #hasChanges(): boolean {
-    return this.#pendingWrites > 0 || this.#indexChanged;
+    return this.#pendingWrites > 0 || this.#indexChanged || this.#isForced;
   }
 
   #write(): WriteTransaction {
@@ -293,6 +311,7 @@ export class Database {
     this.#fedRows = 0;
     this.#pendingWrites = 0;
     this.#indexChanged = false;
+    this.#isForced = false;
     return writer;
   }
 

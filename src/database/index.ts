@@ -14,5 +14,6 @@ export type { DatabaseOptions } from "./database.ts";
 export { Database } from "./database.ts";
 export { DatabaseDamage } from "./database-damage.ts";
 export type { DatabaseSnapshot } from "./database-snapshot.ts";
+export type { Defragmentation } from "./defragmentation.ts";
 export { isRevisionKey, revisionKey, revisionKeyMain, revisionKeySub } from "./revision-key.ts";
 export type { RevisionRows } from "./revision-rows.ts";
