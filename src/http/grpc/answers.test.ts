@@ -155,6 +155,14 @@ describe("raw calls, answers as grpc-go's (observed with etcd 3.5)", () => {
       [200, "13", "grpc: received unexpected payload format 2"],
     ],
     [
+      "timeout over at once",
+      RANGE,
+      ok,
+      { "grpc-timeout": "1n" },
+      [200, "4", "context deadline exceeded"],
+    ],
+    ["timeout long enough", RANGE, ok, { "grpc-timeout": "5S" }, [200, "0", ""]],
+    [
       "timeout too short",
       RANGE,
       ok,

@@ -39,6 +39,9 @@ export function contextOf(plan: CallPlan, server: CallServer): CallContext {
   return { ...plan.context, deadlineMs: server.nowMs() + plan.timeoutMs };
 }
 
+/** A deadline this close has passed: the clock is coarser than the nanoseconds a client may ask for. */
+const DEADLINE_SLACK_MS = 0.01;
+
 /** Composed into each call; owns everything about it but the service's view. */
 export class CallCore implements DeadlineEntry {
   readonly stream: Http2Stream;
@@ -67,11 +70,15 @@ export class CallCore implements DeadlineEntry {
     this.deadlineMs = this.context.deadlineMs;
   }
 
-  /** The handler is about to run. */
-  start(): void {
+  /** The handler is about to run; false when the deadline has passed and the call is over already. */
+  start(): boolean {
     this.#started = true;
     this.#server.counters.started[this.plan.entry.index]!++;
     if (this.#server.onHandled !== null) this.#startedMs = this.#server.nowMs();
+    if (this.deadlineMs === Number.POSITIVE_INFINITY) return true;
+    if (this.#server.nowMs() + DEADLINE_SLACK_MS < this.deadlineMs) return true;
+    this.onDeadline();
+    return false;
   }
 
   /** The handler returned without ending the call: from now on the deadline is watched. */

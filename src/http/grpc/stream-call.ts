@@ -45,7 +45,7 @@ export class StreamServerCall
     const core = this.#core;
     const { method } = core.plan.entry;
     if (method.kind !== "bidiStream") return;
-    core.start();
+    if (!core.start()) return;
     method.handler(this as unknown as RequestStream<never>, this as StreamCall<never>);
     core.watchDeadline();
   }
@@ -234,7 +234,7 @@ export class StreamServerCall
     this.#started = true;
     const request = this.#waiting[0];
     this.#waiting = [];
-    core.start();
+    if (!core.start()) return;
     if (method.kind === "serverStream") {
       method.handler(request as never, this as StreamCall<never>);
     }

@@ -92,7 +92,7 @@ export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, Mess
     this.#running = true;
     const request = this.#request;
     this.#request = null;
-    core.start();
+    if (!core.start()) return;
     (core.plan.entry.method as UnaryMethod).handler(request as never, this);
     core.watchDeadline();
   }
