@@ -13,8 +13,13 @@ import { type Member, startMember } from "../reference-etcd.ts";
 
 const testMilliseconds = 30_000;
 
+/** No call was made: the handshake failed, and not for a mistake in the client's own options. */
+const unreachable = /"code":14,(?!.*servername)/;
+
 interface Secured {
   readonly member: Member;
+  /** By name: Node refuses an address as the name of a TLS server. */
+  readonly endpoint: string;
   readonly ca: string;
   readonly client: Leaf;
   readonly stranger: Leaf;
@@ -33,7 +38,8 @@ async function startSecured(files: CertificateDirectory): Promise<Secured> {
   ];
   const tls = { ca: authority.cert, cert: client.cert, key: client.key };
   const member = await startMember({ kind: "cairn", flags, tls });
-  return { member, ca: authority.cert, client, stranger };
+  const endpoint = `localhost:${member.ports.client}`;
+  return { member, endpoint, ca: authority.cert, client, stranger };
 }
 
 function credentials(ca: string, leaf?: Leaf): grpc.ChannelCredentials {
@@ -61,9 +67,9 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
   const kinds = ["plain", "mutual TLS"] as const;
   const etcd3Of = (kind: (typeof kinds)[number]): Etcd3 => {
     if (kind === "plain") return new Etcd3({ hosts: plainMember.url });
-    const { member, ca, client } = secured;
+    const { endpoint, ca, client } = secured;
     return new Etcd3({
-      hosts: member.url,
+      hosts: `https://${endpoint}`,
       credentials: {
         rootCertificate: Buffer.from(ca),
         privateKey: Buffer.from(client.key),
@@ -74,7 +80,7 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
   const grpcOf = (kind: (typeof kinds)[number]): GrpcClient =>
     kind === "plain"
       ? new GrpcClient(plainMember.endpoint)
-      : new GrpcClient(secured.member.endpoint, credentials(secured.ca, secured.client));
+      : new GrpcClient(secured.endpoint, credentials(secured.ca, secured.client));
 
   for (const kind of kinds) {
     test(
@@ -103,9 +109,9 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
   }
 
   test("a client without a certificate, or with one of a stranger, does not get in", async () => {
-    const { member, ca, stranger } = secured;
+    const { endpoint, ca, stranger } = secured;
     for (const refused of [credentials(ca), credentials(ca, stranger)]) {
-      const client = new GrpcClient(member.endpoint, refused);
+      const client = new GrpcClient(endpoint, refused);
       const outcome = await client.unary(
         method("KV", "Range"),
         { key: "a" },
@@ -114,9 +120,9 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
         },
       );
       client.close();
-      expect(outcome).toHaveProperty("error");
+      expect(JSON.stringify(outcome)).toMatch(unreachable);
     }
-    const plain = new GrpcClient(member.endpoint);
+    const plain = new GrpcClient(endpoint);
     const outcome = await plain.unary(
       method("KV", "Range"),
       { key: "a" },
@@ -125,12 +131,12 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
       },
     );
     plain.close();
-    expect(outcome).toHaveProperty("error");
+    expect(JSON.stringify(outcome)).toMatch(unreachable);
   });
 
   test("a server with a certificate of another authority is not trusted", async () => {
     const other = await makeAuthority("yet another");
-    const client = new GrpcClient(secured.member.endpoint, credentials(other.cert, secured.client));
+    const client = new GrpcClient(secured.endpoint, credentials(other.cert, secured.client));
     const outcome = await client.unary(
       method("KV", "Range"),
       { key: "a" },
@@ -139,7 +145,7 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
       },
     );
     client.close();
-    expect(outcome).toHaveProperty("error");
+    expect(JSON.stringify(outcome)).toMatch(unreachable);
   });
 
   test("JSON over TLS on the same port", async () => {
@@ -154,6 +160,15 @@ describe.skipIf(!cairnExists())("clients from npm", () => {
   });
 });
 
+/** The message a call fails with; empty when it works. Not `expect().rejects`, which keeps the event loop
+ * from serving the call's own sockets. */
+async function failureOf(call: Promise<unknown>): Promise<string> {
+  return await call.then(
+    () => "",
+    (failure: Error) => failure.message,
+  );
+}
+
 async function etcd3Keys(client: Etcd3): Promise<void> {
   await client.put("e3/a").value("1");
   await client.put("e3/b").value("2");
@@ -167,7 +182,7 @@ async function etcd3Keys(client: Etcd3): Promise<void> {
     .commit();
   expect(result.succeeded).toBe(true);
   expect(await client.getAll().prefix("e3/").strings()).toEqual({ "e3/a": "changed" });
-  await expect(client.put("").value("x").exec()).rejects.toThrow("key is not provided");
+  expect(await failureOf(client.put("").value("x").exec())).toContain("key is not provided");
   await client.delete().prefix("e3/");
 }
 
@@ -180,7 +195,7 @@ async function etcd3Leases(client: Etcd3): Promise<void> {
   expect(await client.get("e3l/a").string()).toBeNull();
   const lock = client.lock("e3l/lock");
   await lock.acquire();
-  await expect(client.lock("e3l/lock").acquire()).rejects.toThrow();
+  expect(await failureOf(client.lock("e3l/lock").acquire())).not.toBe("");
   await lock.release();
 }
 
