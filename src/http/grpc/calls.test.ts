@@ -177,3 +177,33 @@ test("a paused request stream stops the client at one stream window", async () =
   session.destroy();
   await fixture.listener.stop(0);
 });
+
+test("a malformed message on an open stream tells the service, whose later sends are dropped", async () => {
+  const calls: { aborted: boolean; send(response: object): boolean }[] = [];
+  let aborts = 0;
+  const fixture = await startFixture({
+    watch: (incoming, call) => {
+      calls.push(call);
+      call.onAbort(() => aborts++);
+      incoming.onMessage(() => call.send({ created: true }));
+    },
+  });
+  const session = http2.connect(`http://127.0.0.1:${fixture.port}`);
+  const writer = new ProtoWriter();
+  encodeWatchRequest(writer, { create_request: { key: new Uint8Array(1) } });
+  const good = envelope(writer.finish());
+  for (const bad of [
+    envelope(new Uint8Array([0x0a, 0xff, 0xff])),
+    Buffer.from([0, 0, 0, 0, 9, 1]),
+  ]) {
+    const before = aborts;
+    const reply = await rawCall(session, "/etcdserverpb.Watch/Watch", [good, bad]);
+    expect(reply.code).toBe("13");
+    await until(() => aborts > before);
+    const call = calls.at(-1)!;
+    expect(call.aborted).toBe(true);
+    expect(call.send({})).toBe(false);
+  }
+  session.destroy();
+  await fixture.listener.stop(0);
+});

@@ -88,8 +88,13 @@ export class CallCore implements DeadlineEntry {
   }
 
   onDeadline(): void {
+    this.refuse(errContextDeadlineExceeded);
+  }
+
+  /** Ends the call from our side of the service, which learns of it as of an abort. */
+  refuse(error: EtcdError): void {
     if (this.ended) return;
-    this.endWithError(errContextDeadlineExceeded);
+    this.endWithError(error);
     this.#abort();
   }
 
@@ -147,7 +152,7 @@ export class CallCore implements DeadlineEntry {
       return this.plan.entry.method.decode(bytes, start, end);
     } catch (error) {
       if (!(error instanceof ProtoError)) throw error;
-      this.endWithError(new EtcdError(GrpcCode.Internal, `${prefix}: ${protoText(error)}`));
+      this.refuse(new EtcdError(GrpcCode.Internal, `${prefix}: ${protoText(error)}`));
       return null;
     }
   }

@@ -147,7 +147,7 @@ export class StreamServerCall
   }
 
   failMessage(error: EtcdError): void {
-    this.#core.endWithError(error);
+    this.#core.refuse(error);
   }
 
   pause(): void {
@@ -202,7 +202,7 @@ export class StreamServerCall
     if (!this.#clientEnded || this.#endDelivered || this.#endListener === null) return;
     this.#endDelivered = true;
     if (core.hasPartialMessage) {
-      core.endWithError(new EtcdError(GrpcCode.Internal, "unexpected EOF"));
+      core.refuse(new EtcdError(GrpcCode.Internal, "unexpected EOF"));
     } else {
       this.#endListener();
     }
