@@ -199,11 +199,11 @@ export class StreamServerCall
     this.#waiting = next === this.#waiting.length ? [] : this.#waiting.slice(next);
     if (core.ended || this.#paused || this.#waiting.length > 0) return;
     this.#payOwed();
-    if (!this.#clientEnded || this.#endDelivered || this.#endListener === null) return;
-    this.#endDelivered = true;
+    if (!this.#clientEnded || this.#endDelivered) return;
     if (core.hasPartialMessage) {
       core.refuse(new EtcdError(GrpcCode.Internal, "unexpected EOF"));
-    } else {
+    } else if (this.#endListener !== null) {
+      this.#endDelivered = true;
       this.#endListener();
     }
   }
