@@ -133,12 +133,6 @@ const compactCases: Cases = {
     await side.call("KV", "Compact", { revision: side.base + 1, physical: true });
     await side.call("KV", "Compact", { revision: "9223372036854775807" });
   },
-  "compact: revision 0 once, then refused; negative": async (side) => {
-    await side.call("KV", "Compact", {});
-    await side.call("KV", "Compact", { revision: 0 });
-    await side.call("KV", "Compact", { revision: -1 });
-    await side.call("KV", "Compact", { revision: 0, physical: true });
-  },
   "compact: reads below, at and above": async (side) => {
     for (const value of ["1", "2", "3", "4"]) await side.put(side.key("a"), value);
     await side.call("KV", "Compact", { revision: side.base + 2, physical: true });
@@ -184,5 +178,23 @@ const compactCases: Cases = {
   },
 };
 
+/** Apart: a store that was compacted at 0 keeps a hash for "revision 0". */
+const compactZeroCases: Cases = {
+  "compact: revision 0 once, then refused; negative": async (side) => {
+    await side.call("KV", "Compact", {});
+    await side.call("KV", "Compact", { revision: 0 });
+    await side.call("KV", "Compact", { revision: -1 });
+    await side.call("KV", "Compact", { revision: 0, physical: true });
+  },
+  "compact: the hash of now after a compaction at 0": async (side) => {
+    await side.put(side.key("a"), "1");
+    const revision = side.base + 1;
+    const now = await side.quiet("Maintenance", "HashKV", { revision });
+    const answer = { ok: { ...okOf(now), hash_revision: String(revision) } };
+    await side.diverging("hash-after-compaction-at-0", "Maintenance", "HashKV", {}, answer);
+  },
+};
+
 differentialArea("kv-write", { ...putCases, ...deleteCases });
 differentialArea("kv-compact", compactCases);
+differentialArea("kv-compact-zero", compactZeroCases);

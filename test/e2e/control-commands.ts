@@ -115,7 +115,7 @@ const watching: ControlCommand[] = [
   { args: ["watch", "w1", "--rev=1", "-w", "json"], untilLines: 1 },
   { args: ["watch", "w2", "--rev=1", "-w", "fields"], untilLines: 11 },
   { args: ["watch", "w1", "w3", "--rev=1"], untilLines: 12 },
-  { args: ["watch", "w1", "--rev=1", "--", "echo", "event"], untilLines: 9 },
+  { args: ["watch", "w1", "--rev=1", "--", "echo", "event"], untilLines: 10 },
   { args: ["watch", "-i"], stdin: "watch w1 --rev=1\nnonsense\n" },
   ...each(["watch"], ["watch", "a", "--prefix", "--from-key"]),
 ];
