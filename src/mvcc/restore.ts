@@ -44,12 +44,13 @@ export function restore(options: RestoreOptions, leases: LeasesByEntry): Restore
   const loaded = load(options, compacted, leases);
   const index = loaded?.index ?? new KeyIndex({ hashSeed: options.hashSeed ?? 0 });
   const checkpointRevision = loaded?.revision ?? 0;
-  const last = replayRows(database, index, leases, checkpointRevision + 1);
+  const prunable = new Set<number>(loaded?.prunable);
+  const last = replayRows(database, index, leases, checkpointRevision + 1, prunable);
   const core = new StoreCore(database, index);
   // What was compacted away may have been newer than all that is left (etcd's incident 17780).
   core.revision = Math.max(1, checkpointRevision, last, compacted);
   core.compactRevision = compacted;
-  pruneAll(index, compacted);
+  for (const id of prunable) index.prune(id, compacted);
   index.startToggles(core.revision);
   verify(() => index.check());
   return { core, checkpointRevision, scheduled, finished };
@@ -71,12 +72,16 @@ function readCompaction(database: Database, key: Uint8Array): number {
   return value === undefined || value.length < 8 ? -1 : revisionKeyMain(value);
 }
 
-/** Replays the rows from `fromRevision` on into the index; answers the revision of the last row, or 0. */
+/**
+ * Replays the rows from `fromRevision` on into the index; answers the revision of the last row, or 0. Entries
+ * that a compaction can take something from go into `prunable`.
+ */
 function replayRows(
   database: Database,
   index: KeyIndex,
   leases: LeasesByEntry,
   fromRevision: number,
+  prunable: Set<number>,
 ): number {
   const reader = new RecordReader();
   const rows = database.rows(fromRevision, 0);
@@ -97,20 +102,10 @@ function replayRows(
       tombstone ? 0 : reader.version,
       !tombstone && reader.lease !== 0n,
     );
+    if (!index.isPlain(id)) prunable.add(id);
     if (reader.lease !== 0n && !tombstone) leases.set(id, reader.lease);
     else if (leases.size > 0) leases.delete(id);
     last = main;
   }
   return last;
-}
-
-/** Drops from the whole index what compaction at `revision` made unreadable. */
-function pruneAll(index: KeyIndex, revision: number): void {
-  const everything = new Uint8Array([0]);
-  const ids: number[] = [];
-  index.scan(everything, everything, true, (id) => {
-    if (!index.isPlain(id)) ids.push(id);
-    return true;
-  });
-  for (const id of ids) index.prune(id, revision);
 }

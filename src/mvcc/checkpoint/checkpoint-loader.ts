@@ -29,6 +29,8 @@ const ENTRIES_HINT_MAX = 2 ** 28;
 export interface LoadedCheckpoint {
   readonly index: KeyIndex;
   readonly revision: number;
+  /** Entries that a compaction since may have taken something from. */
+  readonly prunable: number[];
 }
 
 export function loadCheckpoint(
@@ -50,7 +52,8 @@ export function loadCheckpoint(
   const damage = loader.readBlocks(source);
   if (damage !== undefined) return damage;
   index.finishSorted();
-  return confirmSamples(index, loader.count, database) ?? { index, revision: header.revision };
+  const { count, prunable } = loader;
+  return confirmSamples(index, count, database) ?? { index, revision: header.revision, prunable };
 }
 
 function mismatch(
@@ -80,6 +83,7 @@ function confirmSamples(index: KeyIndex, count: number, database: Database): str
 
 class BlockLoader {
   count = 0;
+  readonly prunable: number[] = [];
   readonly #index: KeyIndex;
   readonly #revision: number;
   readonly #leases: LeasesByEntry;
@@ -146,6 +150,7 @@ class BlockLoader {
     const id = this.#index.addSorted(this.#views[length], main, marked, create, version, leased);
     this.count++;
     if (leased) this.#leases.set(id, lease);
+    if ((flags & (FLAG_OLDER | FLAG_TOMBSTONE)) !== 0) this.prunable.push(id);
     return (flags & FLAG_OLDER) === 0 || this.#readOlder(id, main);
   }
 

@@ -33,6 +33,7 @@ export class EntryPool {
   #limit = 1;
   #count = 0;
 
+  /** A new entry; the caller calls setNewest next. */
   add(keyReference: number): number {
     let id = this.#freeHead;
     if (id !== 0) {
@@ -46,8 +47,9 @@ export class EntryPool {
     }
     const chunk = this.#chunks[id >>> CHUNK_BITS]!;
     const at = (id & CHUNK_MASK) * WORDS;
-    chunk.fill(0, at, at + WORDS);
+    // The other words come with setNewest, which follows always.
     chunk[at] = keyReference;
+    chunk[at + 6] = 0;
     this.#count++;
     return id;
   }

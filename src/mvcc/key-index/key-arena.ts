@@ -12,6 +12,8 @@ const UNIT_BYTES = 8;
 const CHUNK_UNITS_BITS = 17;
 const CHUNK_UNITS = 1 << CHUNK_UNITS_BITS;
 const CHUNK_BYTES = CHUNK_UNITS * UNIT_BYTES;
+/** Up to here a loop beats the call. */
+const SHORT_COPY_BYTES = 64;
 const LONG_LENGTH = 0xffff;
 /** Slots up to this size have a class per unit; larger ones a class per power of two. */
 const EXACT_UNITS_MAX = 128;
@@ -49,7 +51,12 @@ export class KeyArena {
       chunk[at + 1] = 0xff;
       writeUint32(chunk, at + 2, key.length);
     }
-    chunk.set(key, at + headerBytes);
+    const start = at + headerBytes;
+    if (key.length <= SHORT_COPY_BYTES) {
+      for (let i = 0; i < key.length; i++) chunk[start + i] = key[i]!;
+    } else {
+      chunk.set(key, start);
+    }
     return reference;
   }
 
@@ -89,7 +96,7 @@ export class KeyArena {
     const at = (reference & (CHUNK_UNITS - 1)) * UNIT_BYTES;
     const length = this.length(reference);
     const start = at + this.#headerBytes(chunk, at);
-    if (length <= 64) {
+    if (length <= SHORT_COPY_BYTES) {
       for (let i = 0; i < length; i++) target[offset + i] = chunk[start + i]!;
     } else {
       target.set(chunk.subarray(start, start + length), offset);
@@ -128,7 +135,7 @@ export class KeyArena {
       start = at + 6;
     }
     const keyLength = key.length;
-    const length = storedLength < keyLength ? storedLength : keyLength;
+    const length = Math.min(storedLength, keyLength);
     let i = from;
     while (i < length && chunk[start + i] === key[i]) i++;
     this.matched = i;

@@ -21,7 +21,7 @@ import { ID_MASK, LIVE_BIT } from "./tree-nodes.ts";
 export interface KeyIndexOptions {
   /** Unpredictable number against keys made to collide. */
   hashSeed: number;
-  /** Keys that are about to be loaded; sizes the hash once. */
+  /** Keys that are about to be loaded in order; sizes a table once. */
   expectedKeys?: number;
 }
 
@@ -32,6 +32,8 @@ export class KeyIndex {
   readonly #tree = new KeyTree(this.#entries, this.#keys);
   readonly #hash: KeyHash;
   #toggles = new ToggleLog(0);
+  /** Hashes by id while `addSorted` loads. */
+  #sortedHashes: Uint32Array;
   /** The revision that the last successful `locate` found. */
   foundMain = 0;
   /** Its sub, with TOMBSTONE_BIT. */
@@ -39,11 +41,12 @@ export class KeyIndex {
 
   constructor(options: KeyIndexOptions) {
     const { hashSeed, expectedKeys } = options;
+    this.#sortedHashes = new Uint32Array(expectedKeys ?? 0);
     const equality = {
       hasKey: (id: number, key: Uint8Array) =>
         this.#keys.equals(this.#entries.keyReference(id), key),
     };
-    this.#hash = new KeyHash(equality, hashSeed, expectedKeys);
+    this.#hash = new KeyHash(equality, hashSeed);
   }
 
   /** The entry of a key, living or not, or 0. */
@@ -164,7 +167,12 @@ export class KeyIndex {
   ): number {
     const id = this.#entries.add(this.#keys.add(key));
     this.#entries.setNewest(id, main, subAndTombstone, create, version, leased);
-    this.#hash.insert(key, id);
+    if (id >= this.#sortedHashes.length) {
+      const larger = new Uint32Array(id * 2);
+      larger.set(this.#sortedHashes);
+      this.#sortedHashes = larger;
+    }
+    this.#sortedHashes[id] = this.#hash.hash(key);
     return id;
   }
 
@@ -177,6 +185,8 @@ export class KeyIndex {
   finishSorted(): void {
     let id = 0;
     const last = this.#entries.count();
+    this.#hash.insertAll(this.#sortedHashes, last);
+    this.#sortedHashes = new Uint32Array(0);
     this.#tree.fill(() => {
       if (id === last) return 0;
       id++;

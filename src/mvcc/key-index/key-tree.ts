@@ -73,7 +73,7 @@ export class KeyTree {
       while (high - low > 1) {
         const middle = (low + high) >>> 1;
         const reference = this.#entries.keyReference(words[firstChild + middle * CHILD_WORDS + 1]!);
-        const from = matchedLow < matchedHigh ? matchedLow : matchedHigh;
+        const from = Math.min(matchedLow, matchedHigh);
         if (this.#keys.compareFrom(reference, key, from) <= 0) {
           low = middle;
           matchedLow = this.#keys.matched;
@@ -86,7 +86,7 @@ export class KeyTree {
       this.#pathIndexes[level] = low;
       node = words[firstChild + low * CHILD_WORDS]!;
     }
-    this.#seekInLeaf(node, key, matchedLow < matchedHigh ? matchedLow : matchedHigh);
+    this.#seekInLeaf(node, key, Math.min(matchedLow, matchedHigh));
   }
 
   #seekInLeaf(node: number, key: Uint8Array, matched: number): void {
@@ -101,7 +101,7 @@ export class KeyTree {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const id = words[at + NODE_HEADER_WORDS + middle]! & ID_MASK;
-      const from = matchedLow < matchedHigh ? matchedLow : matchedHigh;
+      const from = Math.min(matchedLow, matchedHigh);
       const order = this.#keys.compareFrom(this.#entries.keyReference(id), key, from);
       if (order === 0) {
         this.index = middle;

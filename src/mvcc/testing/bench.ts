@@ -4,9 +4,9 @@
  */
 import { fullGC } from "bun:jsc";
 import { utf8 } from "../../base/bytes.ts";
-import { Database } from "../../database/index.ts";
+import { CheckpointFile, Database } from "../../database/index.ts";
 import { BunDisk } from "../../io/bun/index.ts";
-import { Store } from "../index.ts";
+import { type CheckpointSource, Store } from "../index.ts";
 
 const directory = process.argv[2] ?? ".";
 const KEYS = Number(process.argv[3] ?? 1_000_000);
@@ -14,6 +14,7 @@ const BATCH = 6000;
 const VALUE_BYTES = 256;
 const disk = new BunDisk();
 const path = `${directory}/bench-store.db`;
+const checkpointPath = `${directory}/bench-index`;
 const NEWEST = { revision: 0, limit: 0, countOnly: false, keysOnly: false };
 
 function rssMb(): string {
@@ -26,7 +27,7 @@ function measure(label: string, count: number, run: () => void): void {
   console.log(`${label}: ${(((performance.now() - start) * 1e6) / count).toFixed(0)} ns`);
 }
 
-function open(): { database: Database; store: Store } {
+function open(checkpoint?: CheckpointSource): { database: Database; store: Store } {
   const database = Database.open({
     file: disk.open(path, { create: true }),
     pageCacheBytes: 64 << 20,
@@ -34,7 +35,7 @@ function open(): { database: Database; store: Store } {
       throw error;
     },
   });
-  return { database, store: Store.open({ database, onChanges: () => {} }) };
+  return { database, store: Store.open({ database, checkpoint, onChanges: () => {} }) };
 }
 
 /** A pseudo-random permutation, so that keys come in no order. */
@@ -147,11 +148,33 @@ for (;;) {
   }
 }
 database.commitNow();
+const file = new CheckpointFile(disk, checkpointPath);
+const writer = store.beginCheckpoint(file);
+const steps: number[] = [];
+for (let progress = "more"; progress !== "done"; ) {
+  const start = performance.now();
+  progress = writer.step(1000);
+  steps.push(performance.now() - start);
+}
+await new Promise((resolve) => file.finish(resolve));
+const total = steps.reduce((sum, ms) => sum + ms, 0);
+console.log(`checkpoint ${total.toFixed(0)} ms in all, steps of 1000 keys ${percentiles(steps)}`);
 database.close();
-const restart = performance.now();
-({ database, store } = open());
-console.log(
-  `restart by scan: ${(performance.now() - restart).toFixed(0)} ms, ${store.keyCount()} keys, rss ${rssMb()}`,
-);
-database.close();
+for (const label of ["by checkpoint", "by checkpoint", "by scan"]) {
+  store = undefined as never;
+  database = undefined as never;
+  fullGC();
+  const before = process.memoryUsage.rss();
+  const start = performance.now();
+  const source = label === "by scan" ? undefined : CheckpointFile.open(disk, checkpointPath);
+  ({ database, store } = open(source));
+  const ms = performance.now() - start;
+  const grown = ((process.memoryUsage.rss() - before) / 2 ** 20).toFixed(0);
+  console.log(
+    `restart ${label}: ${ms.toFixed(0)} ms, ${store.keyCount()} keys, rss grew by ${grown} MB`,
+  );
+  source?.close();
+  database.close();
+}
 disk.remove(path);
+disk.remove(checkpointPath);
