@@ -31,8 +31,9 @@ export class Balancer {
 
   constructor(endpoints: readonly string[], settings: ConnectionSettings) {
     this.#settings = settings;
+    const tlsByDefault = settings.tls !== undefined && !settings.tls.onlyWithScheme;
     for (const name of endpoints) {
-      const result = parseEndpoint(name, settings.tls !== undefined);
+      const result = parseEndpoint(name, tlsByDefault);
       if ("failure" in result) {
         this.#parseFailure = `connection error: desc = "transport: Error while dialing: ${result.failure}"`;
       } else this.#add(result.endpoint);

@@ -8,12 +8,14 @@ export interface TlsOptions {
   readonly key?: string;
   /** Accept any server certificate. */
   readonly skipVerify?: boolean;
+  /** Endpoints without a scheme stay plain all the same. */
+  readonly onlyWithScheme?: boolean;
 }
 
 export interface ClientOptions {
   readonly clock: Clock;
   readonly endpoints: readonly string[];
-  /** Present when any TLS option was given: endpoints without a scheme then use TLS. */
+  /** When present, endpoints without a scheme use TLS too. */
   readonly tls?: TlsOptions;
   /** Bounds one attempt to connect, up to the server's first settings frame. */
   readonly dialTimeoutMs?: number;

@@ -1,5 +1,5 @@
 /** The flags of every etcdctl command, with etcd's names and defaults. */
-import { boolFlag, durationFlag, type FlagSpec, stringFlag } from "../args/index.ts";
+import { boolFlag, durationFlag, type FlagSpec, int64Flag, stringFlag } from "../args/index.ts";
 
 export const OUTPUT_FORMATS = "fields, json, protobuf, simple, table";
 
@@ -33,6 +33,9 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = (
       default: "true",
     },
     boolFlag("insecure-skip-tls-verify", "accept any server certificate (for tests only)"),
+    int64Flag("max-request-bytes", "largest request to send (0: 2 MiB)"),
+    int64Flag("max-recv-bytes", "largest answer to take (0: 2 GiB)"),
+    stringFlag("auth-jwt-token", "token to send instead of logging in"),
     stringFlag("cert", "file with the client's TLS certificate"),
     stringFlag("key", "file with the key of the client's certificate"),
     stringFlag("cacert", "file with the certificates that servers must be signed by"),

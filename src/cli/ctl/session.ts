@@ -62,6 +62,7 @@ export async function openSession(context: ControlContext, flags: FlagSet): Prom
     keepaliveTimeMs: flags.number("keepalive-time"),
     keepaliveTimeoutMs: flags.number("keepalive-timeout"),
     ...credentials,
+    ...sizeLimits(flags),
     onAttemptFailed: (failure) => logAttempt(context, failure),
   };
   const client = new Client(options);
@@ -89,14 +90,25 @@ export function exitErrorOf(error: unknown, code: number): unknown {
 async function credentialsOf(
   context: ControlContext,
   flags: FlagSet,
-): Promise<{ user?: string; password?: string }> {
+): Promise<{ user?: string; password?: string; token?: string }> {
   const user = flags.text("user");
   const password = flags.text("password");
+  const token = flags.text("auth-jwt-token");
+  if (token !== "") return { token };
   if (user === "") return {};
   if (password !== "") return { user, password };
   const colon = user.indexOf(":");
   if (colon < 0) return { user, password: await askPassword(context.io) };
   return { user: user.slice(0, colon), password: user.slice(colon + 1) };
+}
+
+function sizeLimits(flags: FlagSet): { sendBytesMax?: number; receiveBytesMax?: number } {
+  const send = flags.number("max-request-bytes");
+  const receive = flags.number("max-recv-bytes");
+  return {
+    ...(send > 0 ? { sendBytesMax: send } : {}),
+    ...(receive > 0 ? { receiveBytesMax: receive } : {}),
+  };
 }
 
 function refuseDiscovery(flags: FlagSet): void {
@@ -125,7 +137,7 @@ function logAttempt(context: ControlContext, failure: AttemptFailure): void {
   });
 }
 
-const SECRET_FLAGS: readonly string[] = ["password", "user"];
+const SECRET_FLAGS: readonly string[] = ["password", "user", "auth-jwt-token"];
 
 function describeFlags(context: ControlContext, flags: FlagSet): void {
   for (const { name, persistent, kind } of flags.specs()) {

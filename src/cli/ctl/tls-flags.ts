@@ -19,10 +19,11 @@ export function tlsOptions(context: ControlContext, flags: FlagSet): TlsOptions 
     bad(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
   }
   const skipVerify = flags.flag("insecure-skip-tls-verify");
-  const given = certFile !== "" || caFile !== "";
-  if (!given && !skipVerify && flags.flag("insecure-transport")) return undefined;
+  const given = certFile !== "" || caFile !== "" || !flags.flag("insecure-transport");
+  if (!given && !skipVerify) return undefined;
   return {
     skipVerify,
+    onlyWithScheme: !given,
     ...(certFile === ""
       ? {}
       : { cert: readPem(context, certFile), key: readPem(context, keyFile) }),

@@ -159,6 +159,9 @@ export const BAD_ARGUMENTS: readonly Row[] = [
   "get a --cert=",
   "get a --cert=nofile",
   "get a --cacert=nofile",
+  "get a --key=nofile",
+  "get a --insecure-skip-tls-verify",
+  "get a --insecure-transport=false --command-timeout=200ms",
   { words: ["get", "a"], environment: { ETCDCTL_HEX: "true" } },
   { words: ["get", "a"], environment: { ETCDCTL_HEX: "maybe" } },
   { words: ["get", "a", "--hex"], environment: { ETCDCTL_HEX: "true" } },
@@ -283,16 +286,21 @@ export const TRANSACTIONS: readonly Row[] = [
   "get t --prefix",
 ];
 
-export const CLUSTER: readonly Row[] = [
+/** What one member that is alone answers. */
+export const MAINTENANCE: readonly Row[] = [
+  "put a 1",
+  "put a 2",
+  "put a 3",
   ...[...FORMATS, "bogus"].flatMap((format) => [
-    `endpoint status -w ${format}`,
     `endpoint health -w ${format}`,
     `endpoint hashkv -w ${format}`,
     `member list -w ${format} --hex`,
     `alarm list -w ${format}`,
-    `defrag -w ${format}`,
     `version -w ${format}`,
   ]),
+  ...["simple", "fields", "table", "protobuf", "bogus"].map(
+    (format) => `endpoint status -w ${format}`,
+  ),
   "member list",
   "member list -w json",
   "member list extra words",
@@ -300,18 +308,29 @@ export const CLUSTER: readonly Row[] = [
   "endpoint health --cluster",
   "endpoint hashkv --rev 4",
   "endpoint hashkv --rev 100000",
-  "defrag --cluster",
   "alarm disarm",
   "alarm disarm -w json",
-  "member add m2 --learner --peer-urls=http://127.0.0.1:27001,http://127.0.0.1:27002",
-  "member list",
-  "member list -w table",
-  "member list -w fields",
-  "member list --hex -w json",
   "snapshot save saved.db",
   "compaction 3",
   "compact 4 --physical",
   "compaction 2",
   "get a --rev 2",
   "watch a --rev 2",
+];
+
+export const DEFRAG: readonly Row[] = [
+  ...[...FORMATS, "bogus"].map((format) => `defrag -w ${format}`),
+  "defrag --cluster",
+  "get a",
+];
+
+export const CLUSTER: readonly Row[] = [
+  ...MAINTENANCE,
+  ...DEFRAG,
+  "endpoint status -w json",
+  "member add m2 --learner --peer-urls=http://127.0.0.1:27001,http://127.0.0.1:27002",
+  "member list",
+  "member list -w table",
+  "member list -w fields",
+  "member list --hex -w json",
 ];
