@@ -83,7 +83,8 @@ export class CheckpointFile {
   }
 
   #end(error: DiskError | null, done: (error: DiskError | null) => void): void {
-    done(error ?? attempt(() => this.#file.close()));
+    const closing = attempt(() => this.#file.close());
+    done(error ?? closing);
   }
 }
 
