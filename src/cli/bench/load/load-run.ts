@@ -55,6 +55,8 @@ export class LoadRun implements CallListener {
   #lastAnswerMs = 0;
   #endMs = Number.POSITIVE_INFINITY;
   #isStopped = false;
+  /** The end of the duration was seen. */
+  #isTimeUp = false;
   #hasWakeUp = false;
   #lostSinceMs = -1;
   #finish: ((failure: Error | null) => void) | null = null;
@@ -163,9 +165,11 @@ export class LoadRun implements CallListener {
           break;
         }
       }
-      if (startMs >= this.#endMs) break;
+      if (startMs >= this.#endMs || this.#isTimeUp) break;
       this.#start(this.#free.pop()!, startMs, now);
     }
+    // What was due before the end and finds a free client in the first look after it is still sent.
+    if (performance.now() >= this.#endMs) this.#isTimeUp = true;
     for (const index of this.#touched) this.#set.of(index)?.flush();
     this.#touched.clear();
     this.#checkFinished();
@@ -204,7 +208,7 @@ export class LoadRun implements CallListener {
 
   #checkFinished(): void {
     if (this.#finish === null || this.#flying > 0) return;
-    if (!this.#mayIssue() || performance.now() >= this.#endMs) this.#finish(null);
+    if (!this.#mayIssue() || this.#isTimeUp) this.#finish(null);
   }
 
   #supervise(): void {

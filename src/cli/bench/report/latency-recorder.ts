@@ -62,11 +62,8 @@ export class LatencyRecorder {
     for (let i = 0; i < BUCKET_COUNT; i++) {
       const samples = this.#buckets[i]!;
       if (samples === 0) continue;
-      const middle = Math.min(
-        Math.max((lowerEdgeMs(i) + upperEdgeMs(i)) / 2, this.minMs),
-        this.maxMs,
-      );
-      const found = edgesMs.findIndex((edge) => middle <= edge);
+      const value = Math.max(lowerEdgeMs(i), this.minMs);
+      const found = edgesMs.findIndex((edge) => value <= edge);
       counts[found < 0 ? edgesMs.length - 1 : found]! += samples;
     }
     return counts;
