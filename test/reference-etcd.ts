@@ -107,7 +107,8 @@ export async function startMember(options: MemberOptions): Promise<Member> {
   }
 }
 
-function spawnMember(options: MemberOptions, directory: string, ports: MemberPorts): Member {
+/** Starts the process and does not wait for anything. */
+export function spawnMember(options: MemberOptions, directory: string, ports: MemberPorts): Member {
   const dataDirectory = join(directory, "data");
   const logPath = join(directory, "server.log");
   const log = openSync(logPath, "a");

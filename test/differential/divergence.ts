@@ -83,6 +83,12 @@ export const divergences: readonly Divergence[] = [
     reason: "What etcd gives is the hash of nothing; members would look equal that are not.",
   },
   {
+    id: "range-stream",
+    etcd: "Has no KV.RangeStream.",
+    cairn: "Has it, as etcd 3.7; its parts make the answer of Range.",
+    reason: "API level 3.7.",
+  },
+  {
     id: "v3alpha",
     etcd: "The prefix /v3alpha of the JSON gateway is gone.",
     cairn: "Answers /v3alpha like /v3.",

@@ -13,7 +13,13 @@ import { parseArgs } from "node:util";
 import { GrpcClient, method } from "../differential/grpc-client.ts";
 import { type JsonObject, plain, wire } from "../differential/plain.ts";
 import { okOf } from "../differential/side.ts";
-import { freePort, type Member, type MemberKind, startMember } from "../reference-etcd.ts";
+import {
+  freePort,
+  type Member,
+  type MemberKind,
+  spawnMember,
+  startMember,
+} from "../reference-etcd.ts";
 import { checkDatabase } from "./database-check.ts";
 import { KillHistory, type Revision } from "./kill-history.ts";
 import { KillLoad, revisionsOf } from "./kill-load.ts";
@@ -33,6 +39,7 @@ export interface KillLoopResult {
 }
 
 const loadMillisecondsMax = 400;
+const startMillisecondsMax = 250;
 const watchMilliseconds = 15_000;
 const everything = { key: "\0", range_end: "\0" };
 
@@ -93,8 +100,14 @@ class KillLoop {
     };
   }
 
+  /** Sometimes the process is killed while it starts, before it serves. */
   async #start(): Promise<Member> {
     const { kind, flags } = this.#options;
+    while (this.#below(4) === 0) {
+      const early = spawnMember({ kind, flags }, this.#directory, this.#ports);
+      await Bun.sleep(this.#below(startMillisecondsMax));
+      await early.kill();
+    }
     return await startMember({ kind, flags, directory: this.#directory, ports: this.#ports });
   }
 
