@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cairnCommand } from "../../../test/cairn-command.ts";
+import { CertificateDirectory, makeAuthority } from "../../../test/certificates.ts";
 import { type Member, startMember } from "../../../test/reference-etcd.ts";
 
 let member: Member | undefined;
@@ -66,6 +67,36 @@ test("watch-latency hears every event of every put", async () => {
   );
   expect(report).toMatchObject({ missing_events: 0, puts: { latency: { count: 50 } } });
   expect(report.events.count).toBe(50 * 12);
+});
+
+test("TLS with a client certificate", async () => {
+  const authority = await makeAuthority();
+  const files = new CertificateDirectory();
+  const server = await authority.issue("server");
+  const client = await authority.issue("client");
+  const ca = files.write("ca.pem", authority.cert);
+  const cert = files.write("client.pem", client.cert);
+  const key = files.write("client.key", client.key);
+  const secure = await startMember({
+    kind: "cairn",
+    flags: [
+      ...["--cert-file", files.write("server.pem", server.cert)],
+      ...["--key-file", files.write("server.key", server.key)],
+      ...["--trusted-ca-file", ca, "--client-cert-auth"],
+    ],
+    tls: { ca: authority.cert, cert: client.cert, key: client.key },
+  });
+  try {
+    const target = ["--endpoints", secure.url, "--cacert", ca, ...load];
+    const report = await benchJson("put", ...target, "--cert", cert, "--key", key);
+    expect(report).toMatchObject({ error_count: 0, latency: { count: 400 } });
+    const refused = await bench("put", ...target);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toStartWith("Error: cannot connect to https://127.0.0.1:");
+  } finally {
+    await secure.remove();
+    files.remove();
+  }
 });
 
 test("a bad flag ends with the usage and code 1", async () => {

@@ -1,4 +1,4 @@
-/** How often each error text came, for the end of a report. A server that makes up a text per call cannot fill memory. */
+/** How often each error text came. A server that makes up a text per call cannot fill memory. */
 const TEXTS_MAX = 50;
 const OTHERS = "(other errors)";
 

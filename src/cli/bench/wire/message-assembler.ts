@@ -1,4 +1,4 @@
-/** Cuts the DATA of one answer stream into gRPC messages. One per stream; `onMessage` gets a view, valid in the call. */
+/** Cuts the DATA of one answer stream into gRPC messages. `onMessage` gets a view that is valid during the call. */
 const PREFIX_BYTES = 5;
 const MESSAGE_BYTES_MAX = 64 << 20;
 
