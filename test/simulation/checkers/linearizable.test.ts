@@ -73,7 +73,7 @@ function* intervals(count: number): Generator<readonly (readonly [number, number
   yield* place(0);
 }
 
-/** 4 takes some 10 seconds, 5 a quarter of an hour. */
+/** 4 takes a few seconds, 5 several minutes. */
 const operationsMax = Number(process.env.CAIRN_HISTORY_OPERATIONS ?? 3);
 
 test(`checkLinearizable agrees with brute force on all histories of up to ${operationsMax} operations`, () => {
