@@ -319,8 +319,8 @@ export const MAINTENANCE: readonly Row[] = [
 ];
 
 export const DEFRAG: readonly Row[] = [
-  ...[...FORMATS, "bogus"].map((format) => `defrag -w ${format}`),
-  "defrag --cluster",
+  ...[...FORMATS, "bogus"].map((format) => `defrag --command-timeout=2s -w ${format}`),
+  "defrag --cluster --command-timeout=2s",
   "get a",
 ];
 
