@@ -23,3 +23,8 @@ export const ExitCode = {
   io: 6,
   badArguments: 128,
 } as const;
+
+/** The command's words or flags make no sense; nothing was done. */
+export function badArguments(message: string): never {
+  throw new ExitError(ExitCode.badArguments, message);
+}

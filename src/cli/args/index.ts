@@ -1,7 +1,7 @@
 export { cobraHelp } from "./cobra-help.ts";
 export type { Command, CommandPath } from "./command.ts";
 export { inheritedFlags, localFlags } from "./command.ts";
-export { ExitCode, ExitError } from "./exit-error.ts";
+export { badArguments, ExitCode, ExitError } from "./exit-error.ts";
 export { findCommand, matchCommand } from "./find-command.ts";
 export type { FlagSpec } from "./flag.ts";
 export { boolFlag, durationFlag, int64Flag, stringFlag } from "./flag.ts";

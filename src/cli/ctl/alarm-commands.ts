@@ -1,6 +1,6 @@
 /** `alarm`: list, disarm. */
 import { type AlarmMember, AlarmRequestAlarmAction } from "../../api/index.ts";
-import { type Command, ExitCode, ExitError, type FlagSet } from "../args/index.ts";
+import { badArguments, type Command, type FlagSet } from "../args/index.ts";
 import type { ControlContext } from "./context.ts";
 import { withSession } from "./session.ts";
 
@@ -43,5 +43,5 @@ export const alarmCommand: Command<ControlContext> = {
 
 function refuseWords(flags: FlagSet, command: string): void {
   if (flags.words.length === 0) return;
-  throw new ExitError(ExitCode.badArguments, `${command} command accepts no arguments`);
+  badArguments(`${command} command accepts no arguments`);
 }

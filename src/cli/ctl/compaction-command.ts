@@ -1,5 +1,6 @@
 /** `compaction`: gives up the history before a revision. */
 import {
+  badArguments,
   boolFlag,
   type Command,
   clampToSafe,
@@ -17,7 +18,7 @@ export const compactionCommand: Command<ControlContext> = {
   flags: [boolFlag("physical", "wait until the old revisions are gone from the disk")],
   async run(context, flags) {
     if (flags.words.length !== 1) {
-      throw new ExitError(ExitCode.badArguments, "compaction command needs 1 argument");
+      badArguments("compaction command needs 1 argument");
     }
     const parsed = parseInt64(flags.words[0]!, 10);
     if ("failure" in parsed) throw new ExitError(ExitCode.error, parsed.failure);

@@ -1,6 +1,6 @@
 /** `del`: deletes a key or a range of keys. It never deletes history; that is `compaction`. */
 import type { DeleteRangeRequestInit } from "../../api/index.ts";
-import { boolFlag, type Command, ExitCode, ExitError, type FlagSet } from "../args/index.ts";
+import { badArguments, boolFlag, type Command, type FlagSet } from "../args/index.ts";
 import type { CommandIo } from "../output/index.ts";
 import type { ControlContext } from "./context.ts";
 import { fromKeyRange, type KeyRange, keyRange, prefixRange, singleKey } from "./key-range.ts";
@@ -29,10 +29,10 @@ export const delCommand: Command<ControlContext> = {
 export function delRequest(flags: FlagSet, io: CommandIo): DeleteRangeRequestInit {
   const { words } = flags;
   if (words.length === 0 || words.length > 2) {
-    bad("del command needs one argument as key and an optional argument as range_end");
+    badArguments("del command needs one argument as key and an optional argument as range_end");
   }
   if (flags.flag("prefix") && flags.flag("from-key")) {
-    bad("`--prefix` and `--from-key` cannot be set at the same time, choose one");
+    badArguments("`--prefix` and `--from-key` cannot be set at the same time, choose one");
   }
   return { ...rangeOf(flags, words, io), prev_kv: flags.flag("prev-kv") };
 }
@@ -41,7 +41,9 @@ function rangeOf(flags: FlagSet, words: readonly string[], io: CommandIo): KeyRa
   const [key = "", end] = words;
   if (end !== undefined) {
     if (flags.flag("prefix") || flags.flag("from-key")) {
-      bad("too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
+      badArguments(
+        "too many arguments, only accept one argument when `--prefix` or `--from-key` is set",
+      );
     }
     if (!flags.flag("range")) {
       io.stderr.write(
@@ -53,8 +55,4 @@ function rangeOf(flags: FlagSet, words: readonly string[], io: CommandIo): KeyRa
   }
   if (flags.flag("prefix")) return prefixRange(key);
   return flags.flag("from-key") ? fromKeyRange(key) : singleKey(key);
-}
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
 }

@@ -5,6 +5,7 @@ import {
   RangeRequestSortTarget,
 } from "../../api/index.ts";
 import {
+  badArguments,
   boolFlag,
   type Command,
   ExitCode,
@@ -43,11 +44,11 @@ export const getCommand: Command<ControlContext> = {
       const response = await client.kv.range(request, bounded);
       const format = flags.text("write-out");
       if (flags.flag("count-only") && format !== "fields") {
-        bad("--count-only is only for `--write-out=fields`");
+        badArguments("--count-only is only for `--write-out=fields`");
       }
       const valuesOnly = flags.flag("print-value-only");
       if (valuesOnly && format !== "simple") {
-        bad("print-value-only is only for `--write-out=simple`");
+        badArguments("print-value-only is only for `--write-out=simple`");
       }
       context.io.stdout.write(printer.range(response, valuesOnly));
     });
@@ -58,10 +59,10 @@ export const getCommand: Command<ControlContext> = {
 export function getRequest(flags: FlagSet): RangeRequestInit {
   const { words } = flags;
   if (words.length === 0) {
-    bad("get command needs one argument as key and an optional argument as range_end");
+    badArguments("get command needs one argument as key and an optional argument as range_end");
   }
   if (flags.flag("prefix") && flags.flag("from-key")) {
-    bad("`--prefix` and `--from-key` cannot be set at the same time, choose one");
+    badArguments("`--prefix` and `--from-key` cannot be set at the same time, choose one");
   }
   const serializable = isSerializable(flags.text("consistency"));
   const range = rangeOf(flags, words);
@@ -91,7 +92,9 @@ function rangeOf(flags: FlagSet, words: readonly string[]): KeyRange {
   const [key = "", end] = words;
   const open = flags.flag("prefix") || flags.flag("from-key");
   if (end !== undefined && open) {
-    bad("too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
+    badArguments(
+      "too many arguments, only accept one argument when `--prefix` or `--from-key` is set",
+    );
   }
   if (end !== undefined) return keyRange(key, end);
   if (flags.flag("prefix")) return prefixRange(key);
@@ -128,8 +131,4 @@ function sorting(flags: FlagSet): { sort_order: number; sort_target: number } {
     sort_order: isDefault ? RangeRequestSortOrder.NONE : sortOrder,
     sort_target: sortTarget,
   };
-}
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
 }

@@ -1,5 +1,6 @@
 /** `lease`: grant, revoke, timetolive, list, keep-alive. */
 import {
+  badArguments,
   boolFlag,
   type Command,
   clampToSafe,
@@ -15,9 +16,9 @@ const grant: Command<ControlContext> = {
   usage: "<ttl>",
   short: "Makes a lease that lives <ttl> seconds",
   async run(context, flags) {
-    if (flags.words.length !== 1) bad("lease grant command needs TTL argument");
+    if (flags.words.length !== 1) badArguments("lease grant command needs TTL argument");
     const ttl = parseInt64(flags.words[0]!, 10);
-    if ("failure" in ttl) return bad(`bad TTL (${ttl.failure})`);
+    if ("failure" in ttl) return badArguments(`bad TTL (${ttl.failure})`);
     await withSession(context, flags, async ({ client, printer, bounded }) => {
       const response = await client.lease
         .grant({ TTL: clampToSafe(ttl.value) }, bounded)
@@ -32,7 +33,7 @@ const revoke: Command<ControlContext> = {
   usage: "<leaseID>",
   short: "Ends a lease and deletes its keys",
   async run(context, flags) {
-    if (flags.words.length !== 1) bad("lease revoke command needs 1 argument");
+    if (flags.words.length !== 1) badArguments("lease revoke command needs 1 argument");
     const id = leaseId(flags.words[0]!);
     await withSession(context, flags, async ({ client, printer, bounded }) => {
       const response = await client.lease
@@ -49,7 +50,8 @@ const timeToLive: Command<ControlContext> = {
   short: "Tells how long a lease still lives",
   flags: [boolFlag("keys", "also name the keys that live with it")],
   async run(context, flags) {
-    if (flags.words.length !== 1) bad("lease timetolive command needs lease ID as argument");
+    if (flags.words.length !== 1)
+      badArguments("lease timetolive command needs lease ID as argument");
     const id = leaseId(flags.words[0]!);
     const keys = flags.flag("keys");
     await withSession(context, flags, async (session) => {
@@ -77,7 +79,8 @@ const keepAlive: Command<ControlContext> = {
   short: "Renews a lease again and again",
   flags: [boolFlag("once", "renew it one time and leave")],
   async run(context, flags) {
-    if (flags.words.length !== 1) bad("lease keep-alive command needs lease ID as argument");
+    if (flags.words.length !== 1)
+      badArguments("lease keep-alive command needs lease ID as argument");
     const id = leaseId(flags.words[0]!);
     await withSession(context, flags, async (session) => {
       if (!flags.flag("once")) return renewUntilEnd(session, id);
@@ -117,7 +120,8 @@ async function renewUntilEnd(session: Session, id: bigint): Promise<void> {
 
 function leaseId(word: string): bigint {
   const parsed = parseInt64(word, 16);
-  if ("failure" in parsed) return bad(`bad lease ID arg (${parsed.failure}), expecting ID in Hex`);
+  if ("failure" in parsed)
+    return badArguments(`bad lease ID arg (${parsed.failure}), expecting ID in Hex`);
   return parsed.value;
 }
 
@@ -132,8 +136,4 @@ function failing(what: string): (error: unknown) => never {
   return (error) => {
     throw new ExitError(ExitCode.error, `${what} (${errorText(error)})`);
   };
-}
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
 }

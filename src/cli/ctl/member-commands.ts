@@ -1,5 +1,6 @@
 /** `member`: list, add, remove, update, promote. */
 import {
+  badArguments,
   boolFlag,
   type Command,
   ExitCode,
@@ -120,17 +121,17 @@ export const memberCommand: Command<ControlContext> = {
 
 function addedName(flags: FlagSet): string {
   const [name, second] = flags.words;
-  if (name === undefined) return bad("member name not provided");
+  if (name === undefined) return badArguments("member name not provided");
   if (second !== undefined) {
     const hint = /^https?:\/\//.test(second) ? `, did you mean --peer-urls=${second}` : "";
-    return bad(`too many arguments${hint}`);
+    return badArguments(`too many arguments${hint}`);
   }
   return name;
 }
 
 function peerUrls(flags: FlagSet): string {
   const urls = flags.text("peer-urls");
-  return urls === "" ? bad("member peer urls not provided") : urls;
+  return urls === "" ? badArguments("member peer urls not provided") : urls;
 }
 
 function checkedUrls(urls: string): string[] {
@@ -141,12 +142,9 @@ function checkedUrls(urls: string): string[] {
 }
 
 function memberId(flags: FlagSet): bigint {
-  if (flags.words.length !== 1) bad("member ID is not provided");
+  if (flags.words.length !== 1) badArguments("member ID is not provided");
   const parsed = parseUint64(flags.words[0]!, 16);
-  if ("failure" in parsed) return bad(`bad member ID arg (${parsed.failure}), expecting ID in Hex`);
+  if ("failure" in parsed)
+    return badArguments(`bad member ID arg (${parsed.failure}), expecting ID in Hex`);
   return parsed.value;
-}
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
 }

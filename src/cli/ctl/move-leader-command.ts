@@ -1,5 +1,5 @@
 /** `move-leader`: hands leadership to another member. Must be asked of the leader, which is looked for. */
-import { type Command, ExitCode, ExitError, parseUint64 } from "../args/index.ts";
+import { badArguments, type Command, parseUint64 } from "../args/index.ts";
 import type { ControlContext } from "./context.ts";
 import { onlyWith } from "./endpoint-commands.ts";
 import { type Session, withSession } from "./session.ts";
@@ -9,9 +9,9 @@ export const moveLeaderCommand: Command<ControlContext> = {
   usage: "<transferee-member-id>",
   short: "Hands leadership to another member",
   async run(context, flags) {
-    if (flags.words.length !== 1) bad("move-leader command needs 1 argument");
+    if (flags.words.length !== 1) badArguments("move-leader command needs 1 argument");
     const target = parseUint64(flags.words[0]!, 16);
-    if ("failure" in target) return bad(target.failure);
+    if ("failure" in target) return badArguments(target.failure);
     await withSession(context, flags, async (session) => {
       const { endpoint, leader } = await leaderEndpoint(session);
       const response = await onlyWith(session, endpoint, (client) =>
@@ -30,9 +30,5 @@ async function leaderEndpoint(session: Session): Promise<{ endpoint: string; lea
     const leader = status.header?.member_id ?? 0n;
     if (status.leader === leader) return { endpoint, leader };
   }
-  return bad(`no leader endpoint given at [${session.endpoints.join(" ")}]`);
-}
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
+  return badArguments(`no leader endpoint given at [${session.endpoints.join(" ")}]`);
 }

@@ -1,10 +1,9 @@
 /** `put`: writes a key. The value comes from the command line or from standard input. */
 import type { PutRequestInit } from "../../api/index.ts";
 import {
+  badArguments,
   boolFlag,
   type Command,
-  ExitCode,
-  ExitError,
   type FlagSet,
   parseInt64,
   stringFlag,
@@ -49,19 +48,19 @@ export const putCommand: Command<ControlContext> = {
 export function putRequest(flags: FlagSet, input: Uint8Array): PutRequestInit {
   const { words } = flags;
   if (words.length === 0) {
-    bad("put command needs 1 argument and input from stdin or 2 arguments");
+    badArguments("put command needs 1 argument and input from stdin or 2 arguments");
   }
   const ignoreValue = flags.flag("ignore-value");
   if (ignoreValue && words.length > 1) {
-    bad("put command needs only 1 argument when 'ignore-value' is set");
+    badArguments("put command needs only 1 argument when 'ignore-value' is set");
   }
   const given = words[1];
   const value = given === undefined ? input : bytesOfArgument(given);
   if (given === undefined && !ignoreValue && input.length === 0) {
-    bad("put command needs 1 argument and input from stdin or 2 arguments");
+    badArguments("put command needs 1 argument and input from stdin or 2 arguments");
   }
   const lease = parseInt64(flags.text("lease"), 16);
-  if ("failure" in lease) bad(`bad lease ID (${lease.failure}), expecting ID in Hex`);
+  if ("failure" in lease) badArguments(`bad lease ID (${lease.failure}), expecting ID in Hex`);
   return {
     key: bytesOfArgument(words[0]!),
     value,
@@ -70,8 +69,4 @@ export function putRequest(flags: FlagSet, input: Uint8Array): PutRequestInit {
     ignore_value: ignoreValue,
     ignore_lease: flags.flag("ignore-lease"),
   };
-}
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
 }

@@ -5,13 +5,13 @@
 import { EtcdError, GrpcCode, type SnapshotResponse } from "../../api/index.ts";
 import { bytesToHex, equalBytes } from "../../base/bytes.ts";
 import type { CallOptions } from "../../client/index.ts";
+import { parentDirectory } from "../../io/bun/index.ts";
 import { DiskError, type DiskFile } from "../../io/index.ts";
 import { ExitCode, ExitError } from "../args/index.ts";
 import { byteSizeText } from "../output/index.ts";
 import { type ControlContext, logTo } from "./context.ts";
-import { parentOf } from "./parent-directory.ts";
+import { fileErrorText } from "./file-error.ts";
 import { errorText, type Session } from "./session.ts";
-import { fileErrorText } from "./tls-flags.ts";
 
 const DIGEST_BYTES = 32;
 const CALLER = "ctl/save-snapshot.ts";
@@ -42,7 +42,7 @@ export async function saveSnapshot(
     if (!whole) context.disk.remove(partPath);
   }
   context.disk.rename(partPath, path);
-  context.disk.syncDirectory(parentOf(path));
+  context.disk.syncDirectory(parentDirectory(path));
   log(context, "saved", [["path", path]]);
 }
 

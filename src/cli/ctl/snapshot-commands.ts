@@ -1,5 +1,5 @@
 /** `snapshot`: save. What works on the saved file is etcdutl's, and `status` says so before it answers. */
-import { type Command, ExitCode, ExitError } from "../args/index.ts";
+import { badArguments, type Command } from "../args/index.ts";
 import { printSnapshotStatus } from "../util/snapshot-status-command.ts";
 import type { ControlContext } from "./context.ts";
 import { saveSnapshot } from "./save-snapshot.ts";
@@ -11,7 +11,7 @@ const save: Command<ControlContext> = {
   short: "Saves a copy of a member's database to a file",
   async run(context, flags) {
     if (flags.words.length !== 1) {
-      throw new ExitError(ExitCode.badArguments, "snapshot save expects one argument");
+      badArguments("snapshot save expects one argument");
     }
     const path = flags.words[0]!;
     await withSession(context, flags, async (session) => {

@@ -2,21 +2,22 @@
 
 import type { TlsOptions } from "../../client/index.ts";
 import { DiskError } from "../../io/index.ts";
-import { ExitCode, ExitError, type FlagSet } from "../args/index.ts";
+import { badArguments, type FlagSet } from "../args/index.ts";
 import type { ControlContext } from "./context.ts";
+import { fileErrorText } from "./file-error.ts";
 
 /** Undefined when nothing asks for TLS. */
 export function tlsOptions(context: ControlContext, flags: FlagSet): TlsOptions | undefined {
   for (const name of ["cert", "key", "cacert"]) {
     if (flags.changed(name) && flags.text(name) === "") {
-      bad(`empty string is passed to --${name} option`);
+      badArguments(`empty string is passed to --${name} option`);
     }
   }
   const certFile = flags.text("cert");
   const keyFile = flags.text("key");
   const caFile = flags.text("cacert");
   if ((certFile === "") !== (keyFile === "")) {
-    bad(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
+    badArguments(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
   }
   const skipVerify = flags.flag("insecure-skip-tls-verify");
   const given = certFile !== "" || caFile !== "" || !flags.flag("insecure-transport");
@@ -40,32 +41,14 @@ function readPem(context: ControlContext, path: string): string {
       const bytes = new Uint8Array(Math.min(file.sizeBytes(), FILE_BYTES_MAX));
       const count = file.readAt(bytes, 0, bytes.length, 0);
       const text = Buffer.from(bytes.subarray(0, count)).toString("utf8");
-      if (!text.includes("-----BEGIN ")) bad(`tls: failed to find any PEM data in ${path}`);
+      if (!text.includes("-----BEGIN "))
+        badArguments(`tls: failed to find any PEM data in ${path}`);
       return text;
     } finally {
       file.close();
     }
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
-    return bad(fileErrorText("open", path, error));
+    return badArguments(fileErrorText("open", path, error));
   }
-}
-
-/** An error of the file system as Go words it. */
-export function fileErrorText(operation: string, path: string, error: DiskError): string {
-  return `${operation} ${path}: ${FILE_ERRORS[error.code] ?? error.message}`;
-}
-
-const FILE_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EISDIR: "is a directory",
-  ENOTDIR: "not a directory",
-  ENOSPC: "no space left on device",
-  EROFS: "read-only file system",
-  EEXIST: "file exists",
-};
-
-function bad(message: string): never {
-  throw new ExitError(ExitCode.badArguments, message);
 }

@@ -1,6 +1,6 @@
 /** `txn`: reads comparisons and two lists of operations from standard input and runs them as one. */
 import type { CompareInit, RequestOpInit, TxnRequestInit } from "../../api/index.ts";
-import { boolFlag, type Command, ExitCode, ExitError } from "../args/index.ts";
+import { badArguments, boolFlag, type Command, ExitCode, ExitError } from "../args/index.ts";
 import { type CommandIo, InputLines } from "../output/index.ts";
 import type { ControlContext } from "./context.ts";
 import { withSession } from "./session.ts";
@@ -14,7 +14,7 @@ export const txnCommand: Command<ControlContext> = {
   flags: [{ ...boolFlag("interactive", "say what is to be entered next"), shorthand: "i" }],
   async run(context, flags) {
     if (flags.words.length > 0) {
-      throw new ExitError(ExitCode.badArguments, "txn command does not accept argument");
+      badArguments("txn command does not accept argument");
     }
     const request = await readTransaction(context.io, flags.flag("interactive"));
     await withSession(context, flags, async ({ client, printer }) => {

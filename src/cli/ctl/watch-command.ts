@@ -1,7 +1,15 @@
 /** `watch`: prints what happens to keys, and runs a program for each event if one is named. */
 import { errCompacted, type WatchCreateRequestInit, type WatchResponse } from "../../api/index.ts";
 import { etcdErrorOf } from "../../client/index.ts";
-import { boolFlag, type Command, ExitCode, ExitError, FlagSet, int64Flag } from "../args/index.ts";
+import {
+  badArguments,
+  boolFlag,
+  type Command,
+  ExitCode,
+  ExitError,
+  FlagSet,
+  int64Flag,
+} from "../args/index.ts";
 import { InputLines } from "../output/index.ts";
 import type { ControlContext } from "./context.ts";
 import { keyRange, prefixRange, singleKey } from "./key-range.ts";
@@ -26,7 +34,7 @@ export const watchCommand: Command<ControlContext> = {
   async run(context, flags) {
     if (flags.flag("interactive")) return watchInteractively(context, flags);
     const parsed = argumentsOf(context, flags);
-    if ("failure" in parsed) throw new ExitError(ExitCode.badArguments, parsed.failure);
+    if ("failure" in parsed) badArguments(parsed.failure);
     await withSession(context, flags, async (session) => {
       await follow(session, requestOf(flags, parsed), parsed.program);
       throw new ExitError(ExitCode.interrupted, "watch is canceled by the server");
@@ -137,9 +145,9 @@ function startWatch(
   }
   const flags = new FlagSet(WATCH_FLAGS);
   const failure = words.includes("-h") || words.includes("--help") ? HELP : flags.parse(words);
-  if (failure !== null) throw new ExitError(ExitCode.badArguments, failure);
+  if (failure !== null) badArguments(failure);
   const parsed = argumentsOf(context, flags);
-  if ("failure" in parsed) throw new ExitError(ExitCode.badArguments, parsed.failure);
+  if ("failure" in parsed) badArguments(parsed.failure);
   follow(session, requestOf(flags, parsed), parsed.program).catch(onFailure);
 }
 

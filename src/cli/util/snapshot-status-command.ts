@@ -1,13 +1,13 @@
 /** `snapshot status`: of etcdutl, and under etcdctl for those whose runbooks say so. */
 import { DiskError } from "../../io/index.ts";
-import { ExitCode, ExitError, type FlagSet } from "../args/index.ts";
+import { badArguments, ExitCode, ExitError, type FlagSet } from "../args/index.ts";
 import { byteSizeText, jsonObject, tableText } from "../output/index.ts";
 import type { UtilityContext } from "./context.ts";
 import { type SnapshotStatus, snapshotStatus } from "./snapshot-status.ts";
 
 export async function printSnapshotStatus(context: UtilityContext, flags: FlagSet): Promise<void> {
   if (flags.words.length !== 1) {
-    throw new ExitError(ExitCode.badArguments, "snapshot status requires exactly one argument");
+    badArguments("snapshot status requires exactly one argument");
   }
   const print = printerOf(flags.text("write-out"));
   const status = readStatus(context, flags.words[0]!);
