@@ -1,22 +1,18 @@
 /**
- * The contract between the replicated log and the loop that drives it. The log is a function of its inputs:
- * proposals, what became durable, messages and ticks go in; what to persist and what to apply come out.
+ * The contract of `SingleVoter` (raft in full has its own, ready.ts) and the values both share. It
+ * stands between the replicated log and the loop that drives it. The log is a function of its
+ * inputs: proposals, what became durable, messages and ticks go in; what to persist and what to
+ * apply come out.
  *
  * Order of duties for each Ready (the caller's side of the contract):
  *  1. append `entries` and `hardState` to the write-ahead log, in that order;
  *  2. sync it; only then call `persisted` (a leader's own vote for its entries counts from there);
  *  3. take committed entries and apply them in order.
  */
-export interface Entry {
-  readonly term: number;
-  readonly index: number;
-  /** 0 a command (empty data: a leader's first entry), 1 a membership change. */
-  readonly kind: number;
-  readonly data: Uint8Array;
-}
+import type { Entry } from "./entry.ts";
 
-export const ENTRY_COMMAND = 0;
-export const ENTRY_MEMBERSHIP = 1;
+export type { Entry } from "./entry.ts";
+export { ENTRY_COMMAND, ENTRY_MEMBERSHIP } from "./entry.ts";
 
 export interface HardState {
   readonly term: number;
@@ -47,8 +43,9 @@ export interface ReplicatedLog {
   /** Committed entries that were not taken yet, at most `countMax`, in order. */
   takeCommitted(countMax: number): Entry[];
   /**
-   * Whether a linearizable read may be served from the applied state at once: this member is leader, has
-   * committed an entry of its own term, and needs nobody else to confirm it (a single voter).
+   * Whether a linearizable read may be served from the applied state at once: this member is
+   * leader, has committed an entry of its own term, and needs nobody else to confirm it (a single
+   * voter).
    */
   isReadable(): boolean;
   status(): RaftStatus;

@@ -1,0 +1,346 @@
+/**
+ * One member of a raft cluster as the server drives it (ready.ts has the contract). The server's
+ * loop is the only caller, from one thread; every call returns at once and leaves what it caused to
+ * the next `takeReady`.
+ */
+import { assert } from "../base/assert.ts";
+import { campaignIfAllowed, ownVotePersisted, tickCandidate } from "./candidate.ts";
+import {
+  type Configuration,
+  type ConfigurationRefusal,
+  changed,
+  type MembershipChange,
+} from "./conf-change.ts";
+import { ENTRY_MEMBERSHIP, ENTRY_OVERHEAD_BYTES, type Entry } from "./entry.ts";
+import { flushFollower, tickFollower } from "./follower.ts";
+import {
+  configurationChanged,
+  flushLeader,
+  type Leader,
+  memberUnreachable,
+  ownEntriesPersisted,
+  proposeToLeader,
+  readAtLeader,
+  snapshotReported,
+  tickLeader,
+  transferLeadership,
+} from "./leader.ts";
+import type { Message, Proposal } from "./message.ts";
+import { RaftCore } from "./raft-core.ts";
+import type {
+  MemberProgress,
+  ProposeResult,
+  RaftMemberStatus,
+  RaftOptions,
+  RaftReady,
+  ReadContext,
+  Refusal,
+} from "./ready.ts";
+import type { HardState } from "./types.ts";
+
+const FORWARDED_BYTES_MAX = 8 * 1024 * 1024;
+
+export class RaftMember {
+  readonly #core: RaftCore;
+  #sequence = 0;
+  /** As last handed out. */
+  #hardState: HardState;
+  /** Proposals of this turn on their way to the leader; null while there are none. */
+  #forwarding: { readonly leader: bigint; readonly proposals: Proposal[]; bytes: number } | null =
+    null;
+
+  constructor(options: RaftOptions) {
+    this.#core = new RaftCore(options);
+    this.#hardState = options.hardState;
+  }
+
+  /** A message from another member. Old, repeated and misrouted ones do no harm. */
+  step(message: Message): void {
+    this.#core.step(message);
+  }
+
+  /** One step of time. In lease mode all ticks that are due come before a read (docs/raft.md). */
+  tick(): void {
+    const core = this.#core;
+    core.ticks++;
+    switch (core.role.kind) {
+      case "follower":
+        tickFollower(core);
+        return;
+      case "pre-candidate":
+      case "candidate":
+        tickCandidate(core);
+        return;
+      case "leader":
+        tickLeader(core, core.role);
+        return;
+    }
+  }
+
+  /** Campaigns now instead of at the timeout: a cluster of one, or an operator's wish. */
+  campaign(): Refusal | null {
+    const core = this.#core;
+    if (core.options.readMode === "lease" && core.isBoundToLeader()) return "lease-reads";
+    return campaignIfAllowed(core, core.options.preVote ? "pre-election" : "election");
+  }
+
+  /**
+   * Appends here, or sends the proposal to the leader, where it may still be refused without a
+   * word.
+   */
+  propose(kind: number, data: Uint8Array): ProposeResult {
+    const { role } = this.#core;
+    if (role.kind === "leader") return proposeToLeader(this.#core, role, kind, data);
+    return this.#forward(kind, data);
+  }
+
+  /**
+   * Proposes a change of the members; `data` is what the log carries. The leader checks the change
+   * against the configuration of today; elsewhere it is checked when it arrives and again when it
+   * is applied.
+   */
+  proposeMembershipChange(change: MembershipChange, data: Uint8Array): ProposeResult {
+    const next = changed(this.#core.configuration, change);
+    if (typeof next === "string") return next;
+    return this.propose(ENTRY_MEMBERSHIP, data);
+  }
+
+  /**
+   * Asks from which index on the state is fresh enough; the answer comes with a Ready, or as an
+   * aborted read.
+   */
+  readIndex(context: ReadContext): Refusal | null {
+    const core = this.#core;
+    if (core.role.kind === "leader") return readAtLeader(core, core.role, context);
+    if (core.leader === 0n) return "no-leader";
+    if (core.forwardedReads.count >= core.options.waitingReadsMax) return "too-many-reads";
+    core.forwardedReads.add(context);
+    return null;
+  }
+
+  /**
+   * Asks the leader, wherever it is, to hand over to `target`. Whether it did shows in the status.
+   */
+  transferLeadership(target: bigint): Refusal | null {
+    const core = this.#core;
+    if (core.role.kind === "leader") return transferLeadership(core, core.role, target);
+    const { id: from, leader: to } = core;
+    if (to === 0n) return "no-leader";
+    core.send({ kind: "transfer-leadership", from, to, term: 0, target });
+    return null;
+  }
+
+  /**
+   * Gives up following, so that others may be elected at once (etcd's forget_leader). Not against a
+   * lease.
+   */
+  forgetLeader(): Refusal | null {
+    const core = this.#core;
+    if (core.options.readMode === "lease") return "lease-reads";
+    if (core.role.kind === "leader") return "already-leader";
+    core.forgetLeader();
+    return null;
+  }
+
+  /** The connection to the member broke: what was sent ahead is probably lost. */
+  reportUnreachable(member: bigint): void {
+    const { role } = this.#core;
+    if (role.kind === "leader") memberUnreachable(role, member);
+  }
+
+  /**
+   * How the transfer of a snapshot to the member ended. Must come, or the member waits for ever.
+   */
+  reportSnapshot(member: bigint, succeeded: boolean): void {
+    const { role } = this.#core;
+    if (role.kind === "leader") snapshotReported(role, member, succeeded);
+  }
+
+  /** What must be done now; null when there is nothing. */
+  takeReady(): RaftReady | null {
+    const core = this.#core;
+    this.#flush();
+    const { log } = core;
+    const snapshot = log.unstable.takeSnapshot();
+    const entries = log.unstable.takeEntries();
+    const hardState = this.#takeHardState();
+    const mustSync = entries.length > 0 || snapshot !== null || hardState?.mustSync === true;
+    this.#holdOrRelease(mustSync, entries.at(-1)?.index ?? 0, snapshot?.index ?? 0);
+    const committed = log.takeCommitted();
+    this.#noteCommitted(committed);
+    const { outgoing: messages, reads, abortedReads } = core;
+    if (
+      messages.length === 0 &&
+      !mustSync &&
+      hardState === null &&
+      committed.length === 0 &&
+      reads.length === 0 &&
+      abortedReads.length === 0
+    ) {
+      return null;
+    }
+    core.outgoing = [];
+    core.reads = [];
+    core.abortedReads = [];
+    this.#sequence++;
+    return {
+      sequence: this.#sequence,
+      messages,
+      snapshot,
+      entries,
+      hardState: hardState?.value ?? null,
+      mustSync,
+      committed,
+      reads,
+      abortedReads,
+    };
+  }
+
+  /**
+   * All Readys up to `sequence` are durable, and a snapshot among them is the state machine's
+   * state.
+   */
+  persisted(sequence: number): void {
+    assert(sequence <= this.#sequence, `Ready ${sequence} of ${this.#sequence} is persisted`);
+    const core = this.#core;
+    for (;;) {
+      const report = core.persisting.take(sequence);
+      if (report === null) break;
+      if (report.snapshotIndex > 0) core.log.snapshotPersisted(report.snapshotIndex);
+      if (report.lastIndex > 0) core.log.persistedTo(report.lastIndex);
+      this.#release(report.released);
+    }
+    if (core.role.kind === "leader") ownEntriesPersisted(core, core.role);
+  }
+
+  /** The state machine holds everything up to `index`. */
+  applied(index: number): void {
+    this.#core.log.appliedTo(index);
+  }
+
+  /**
+   * The membership entry at `index` is being applied. Refused changes alter nothing, on every
+   * member alike; `null` stands for an entry whose change the state machine itself refused.
+   */
+  applyMembershipChange(
+    index: number,
+    change: MembershipChange | null,
+  ): Configuration | ConfigurationRefusal {
+    const core = this.#core;
+    const { applied, applying } = core.log;
+    assert(
+      index > applied && index <= applying,
+      `the change at ${index} is not among ${applied + 1}..${applying}, which are being applied`,
+    );
+    if (change === null) return core.configuration;
+    const next = changed(core.configuration, change);
+    if (typeof next === "string") return next;
+    core.setConfiguration(next);
+    if (core.role.kind === "leader") configurationChanged(core, core.role);
+    return next;
+  }
+
+  status(): RaftMemberStatus {
+    const core = this.#core;
+    const { log, role } = core;
+    return {
+      memberId: core.id,
+      role: role.kind,
+      term: core.term,
+      vote: core.vote,
+      leader: core.leader,
+      commit: log.commit,
+      applied: log.applied,
+      lastIndex: log.lastIndex,
+      persistedIndex: log.persisted,
+      configuration: core.configuration,
+      transferTarget: role.kind === "leader" ? role.transferTarget : 0n,
+      persistingTicks: core.persisting.ageTicks(core.ticks),
+      progress: role.kind === "leader" ? progressOf(core.configuration, role) : [],
+    };
+  }
+
+  #forward(kind: number, data: Uint8Array): ProposeResult {
+    const { leader, options } = this.#core;
+    if (leader === 0n) return "no-leader";
+    if (!options.forwardProposals) return "forwarding-disabled";
+    const bytes = data.length + ENTRY_OVERHEAD_BYTES;
+    if (this.#forwarding !== null && this.#forwarding.leader !== leader) this.#sendForwarded();
+    this.#forwarding ??= { leader, proposals: [], bytes: 0 };
+    if (this.#forwarding.bytes > 0 && this.#forwarding.bytes + bytes > FORWARDED_BYTES_MAX) {
+      return "too-many-uncommitted";
+    }
+    this.#forwarding.proposals.push({ kind, data });
+    this.#forwarding.bytes += bytes;
+    return "forwarded";
+  }
+
+  #sendForwarded(): void {
+    if (this.#forwarding === null) return;
+    const { leader: to, proposals } = this.#forwarding;
+    this.#forwarding = null;
+    this.#core.send({ kind: "propose", from: this.#core.id, to, term: 0, proposals });
+  }
+
+  #flush(): void {
+    const core = this.#core;
+    this.#sendForwarded();
+    if (core.role.kind === "leader") flushLeader(core, core.role);
+    else if (core.role.kind === "follower") flushFollower(core);
+  }
+
+  #takeHardState(): { value: HardState; mustSync: boolean } | null {
+    const { term, vote, log } = this.#core;
+    const before = this.#hardState;
+    const mustSync = term !== before.term || vote !== before.vote;
+    if (!mustSync && log.commit === before.commit) return null;
+    this.#hardState = { term, vote, commit: log.commit };
+    return { value: this.#hardState, mustSync };
+  }
+
+  /** Held messages leave with the report of the last unfinished write, or now if there is none. */
+  #holdOrRelease(mustSync: boolean, lastIndex: number, snapshotIndex: number): void {
+    const core = this.#core;
+    const { held, persisting } = core;
+    if (!mustSync && held.length === 0) return;
+    core.held = [];
+    if (mustSync) persisting.add(this.#sequence + 1, lastIndex, snapshotIndex, core.ticks, held);
+    else if (persisting.isEmpty()) this.#release(held);
+    else persisting.holdWithLast(held);
+  }
+
+  #release(messages: readonly Message[]): void {
+    const core = this.#core;
+    for (const message of messages) {
+      // What it promised itself: the own vote.
+      if (message.to === core.id) ownVotePersisted(core, message.term);
+      else core.send(message);
+    }
+  }
+
+  /** Committed proposals make room for new ones. Those of older terms were never counted. */
+  #noteCommitted(committed: readonly Entry[]): void {
+    const { role } = this.#core;
+    if (role.kind !== "leader" || committed.length === 0) return;
+    let bytes = 0;
+    for (let i = 0; i < committed.length; i++) {
+      const entry = committed[i]!;
+      if (entry.term === this.#core.term) bytes += entry.data.length;
+    }
+    role.uncommittedBytes -= bytes;
+    assert(role.uncommittedBytes >= 0, `${role.uncommittedBytes} B of proposals are uncommitted`);
+  }
+}
+
+function progressOf(configuration: Configuration, role: Leader): MemberProgress[] {
+  return [...role.progress].map(([member, progress]) => ({
+    member,
+    isLearner: configuration.learners.includes(member),
+    state: progress.state,
+    match: progress.match,
+    next: progress.next,
+    recentlyActive: progress.recentlyActive,
+    isPaused: progress.isPaused(),
+    inflightMessages: progress.inflights.count,
+  }));
+}
