@@ -1,8 +1,12 @@
-/** From raw flags to a checked configuration, with etcd's refusals. Cross-checked values are parsed with zod. */
+/** From what was given to a checked configuration, with etcd's refusals. The whole is held against a zod schema. */
 import { z } from "zod";
+import { adoptDefaultHost, type DefaultHost } from "./adopt-default-host.ts";
+import { configProblem } from "./config-checks.ts";
+import { ConfigProblem } from "./config-problem.ts";
+import type { FlagRow } from "./flag-row.ts";
 import { FLAGS } from "./flag-table.ts";
-import { parseBoolean, parseDurationMs, parseInteger } from "./go-values.ts";
-import { ConfigProblem, type GivenFlags } from "./parse-flags.ts";
+import { type FlagValue, readValue } from "./flag-values.ts";
+import { type GivenFlags, warnOf } from "./given-flags.ts";
 
 const urls = z.array(z.string());
 const schema = z.object({
@@ -11,8 +15,8 @@ const schema = z.object({
   "wal-dir": z.string(),
   "snapshot-count": z.number(),
   "snapshot-catchup-entries": z.number(),
-  "heartbeat-interval": z.number().min(1),
-  "election-timeout": z.number().min(1),
+  "heartbeat-interval": z.number(),
+  "election-timeout": z.number(),
   "listen-peer-urls": urls,
   "listen-client-urls": urls,
   "listen-client-http-urls": urls,
@@ -21,8 +25,10 @@ const schema = z.object({
   "advertise-client-urls": urls,
   "initial-cluster": z.string(),
   "initial-cluster-state": z.enum(["new", "existing"]),
+  discovery: z.string(),
+  "discovery-srv": z.string(),
+  "discovery-endpoints": z.array(z.string()),
   "initial-cluster-token": z.string(),
-  "max-snapshots": z.number(),
   "quota-backend-bytes": z.number(),
   "backend-batch-interval": z.number(),
   "backend-batch-limit": z.number(),
@@ -53,159 +59,89 @@ const schema = z.object({
   "host-whitelist": z.array(z.string()),
   metrics: z.string(),
   "log-outputs": z.array(z.string()),
+  logger: z.string(),
   "log-level": z.string(),
   "log-format": z.string(),
+  "compact-hash-check-time": z.number(),
   "watch-progress-notify-interval": z.number(),
   "feature-gates": z.string(),
   "warning-apply-duration": z.number(),
 });
 
 /** Flags by name; durations in milliseconds, lists split. */
-export type Config = z.infer<typeof schema> & { readonly warnings: readonly string[] };
+export type Config = z.infer<typeof schema>;
 
-export function makeConfig(given: GivenFlags): Config | ConfigProblem {
-  const warnings = [...given.warnings];
-  const values: Record<string, unknown> = {};
+export interface MadeConfig {
+  readonly config: Config;
+  /** What is said before anything else: what was given, and what is worth a warning about it. */
+  readonly notices: GivenFlags["notices"];
+}
+
+/** `defaultHost` is asked only where a listener is on all addresses and the advertised URL was left alone. */
+export function makeConfig(
+  given: GivenFlags,
+  defaultHost: DefaultHost = () => undefined,
+): MadeConfig | ConfigProblem {
+  const values: Record<string, FlagValue> = {};
   for (const flag of FLAGS.values()) {
-    const text = given.values.get(flag.name) ?? flag.fallback;
-    values[flag.name] = typedValue(flag.kind, text);
-    if (!given.values.has(flag.name)) continue;
-    if (flag.support === "ignored") warnings.push(`--${flag.name} has no effect in cairn`);
-    if (flag.support === "later" && !sameValue(flag.kind, text, flag.fallback)) {
-      return new ConfigProblem(`--${flag.name}=${text} is not supported by this version of cairn`);
-    }
+    values[flag.name] = checkedValue(flag, given.values.get(flag.name) ?? flag.fallback);
   }
-  fillDefaults(values, given, warnings);
+  fillDefaults(values, given, defaultHost);
   const parsed = schema.safeParse(values);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    return new ConfigProblem(`invalid value for --${issue.path.join(".")}: ${issue.message}`);
+    const message = `invalid value for --${issue.path.join(".")}: ${issue.message}`;
+    return new ConfigProblem("verify", message);
   }
-  const config: Config = { ...parsed.data, warnings };
-  return problemOf(config, given) ?? config;
-}
-
-function typedValue(kind: string, text: string): unknown {
-  switch (kind) {
-    case "bool":
-      return parseBoolean(text);
-    case "uint":
-    case "int":
-      return parseInteger(text);
-    case "duration":
-      return parseDurationMs(text);
-    case "urls":
-      return splitList(text).sort();
-    case "list":
-      return splitList(text);
-    default:
-      return text;
+  const config = parsed.data;
+  const problem = configProblem(config, given) ?? supportProblem(given);
+  if (problem !== null) return problem;
+  if ((given.values.get("data-dir") ?? "") === "") {
+    const fields = { "data-dir": config["data-dir"] };
+    warnOf(given, "'data-dir' was empty; using default", fields);
   }
+  return { config, notices: given.notices };
 }
 
-function splitList(text: string): string[] {
-  const parts = text.split(",").map((part) => part.trim());
-  return [...new Set(parts.filter((part) => part !== ""))];
+/** What is asked for must be there; what means nothing here is at least said. */
+function supportProblem(given: GivenFlags): ConfigProblem | null {
+  for (const [name, text] of given.values) {
+    const flag = FLAGS.get(name)!;
+    if (flag.support === "yes") continue;
+    if (JSON.stringify(checkedValue(flag, text)) === defaultJson(flag)) continue;
+    if (flag.support === "later") {
+      const message = `--${name}=${text} is not supported by this version of cairn`;
+      return new ConfigProblem("verify", message);
+    }
+    warnOf(given, `--${name} has no effect in cairn`);
+  }
+  return null;
 }
 
-function sameValue(kind: string, a: string, b: string): boolean {
-  return JSON.stringify(typedValue(kind, a)) === JSON.stringify(typedValue(kind, b));
+function checkedValue(flag: FlagRow, text: string): FlagValue {
+  const parsed = readValue(flag, text);
+  if ("value" in parsed) return parsed.value;
+  throw new Error(`--${flag.name}=${text} was not checked: ${parsed.failure}`);
+}
+
+function defaultJson(flag: FlagRow): string {
+  return JSON.stringify(checkedValue(flag, flag.fallback));
 }
 
 function fillDefaults(
-  values: Record<string, unknown>,
+  values: Record<string, FlagValue>,
   given: GivenFlags,
-  warnings: string[],
+  defaultHost: DefaultHost,
 ): void {
-  if (values["data-dir"] === "") {
-    values["data-dir"] = `${values.name}.etcd`;
-    warnings.push("'data-dir' was empty; using default");
-  }
+  adoptDefaultHost(values, given, defaultHost);
+  if (values["data-dir"] === "") values["data-dir"] = `${values.name}.etcd`;
   if (values["wal-dir"] === "") values["wal-dir"] = `${values["data-dir"]}/member/wal`;
   if (values["snapshot-count"] === 0) values["snapshot-count"] = 10_000;
   if (values["backend-batch-interval"] === 0) values["backend-batch-interval"] = 100;
   if (values["backend-batch-limit"] === 0) values["backend-batch-limit"] = 10_000;
+  if (values["auto-compaction-retention"] === "") values["auto-compaction-retention"] = "0";
   if (!given.values.has("initial-cluster")) {
     const peers = values["initial-advertise-peer-urls"] as string[];
-    values["initial-cluster"] = peers.map((url) => `${values.name}=${url}`).join(",");
+    values["initial-cluster"] = peers.map((url) => `${values.name || "default"}=${url}`).join(",");
   }
-}
-
-/** Relations between flags, in etcd's words. */
-function problemOf(config: Config, given: GivenFlags): ConfigProblem | null {
-  const heartbeat = config["heartbeat-interval"];
-  const election = config["election-timeout"];
-  if (election < 5 * heartbeat) {
-    return new ConfigProblem(
-      `--election-timeout[${election}ms] should be at least as 5 times as ` +
-        `--heartbeat-interval[${heartbeat}ms]`,
-    );
-  }
-  if (election > 50_000) {
-    return new ConfigProblem(
-      `--election-timeout[${election}ms] is too long, and should be set less than 50000ms`,
-    );
-  }
-  if (given.values.has("listen-client-urls") && !given.values.has("advertise-client-urls")) {
-    return new ConfigProblem(
-      "--advertise-client-urls is required when --listen-client-urls is set explicitly",
-    );
-  }
-  const mode = config["auto-compaction-mode"];
-  if (mode !== "periodic" && mode !== "revision") {
-    return new ConfigProblem(`unknown auto-compaction-mode "${mode}"`);
-  }
-  return urlProblem(config) ?? levelProblem(config);
-}
-
-function urlProblem(config: Config): ConfigProblem | null {
-  const bound = [
-    ...config["listen-peer-urls"],
-    ...config["listen-client-urls"],
-    ...config["listen-client-http-urls"],
-    ...config["listen-metrics-urls"],
-  ];
-  for (const text of bound) {
-    if (text.startsWith("unix")) continue;
-    const host = new URL(text).hostname;
-    if (host !== "localhost" && !/^(\d+\.\d+\.\d+\.\d+|\[.*\])$/.test(host)) {
-      return new ConfigProblem(`expected IP in URL for binding (${text})`);
-    }
-  }
-  const secure = (text: string) => text.startsWith("https:") || text.startsWith("unixs:");
-  const client = [...config["listen-client-urls"], ...config["listen-client-http-urls"]];
-  const unkeyed = client.find(secure);
-  if (unkeyed !== undefined && (config["cert-file"] === "" || config["key-file"] === "")) {
-    return new ConfigProblem(
-      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${unkeyed} ` +
-        "with HTTPS scheme",
-    );
-  }
-  const metrics = config["listen-metrics-urls"].find(secure);
-  if (metrics !== undefined && (config["cert-file"] === "" || config["key-file"] === "")) {
-    return new ConfigProblem(
-      "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url " +
-        metrics,
-    );
-  }
-  const peer = config["listen-peer-urls"].find(secure);
-  if (peer !== undefined && (config["peer-cert-file"] === "" || config["peer-key-file"] === "")) {
-    return new ConfigProblem(
-      `TLS key/cert (--peer-cert-file, --peer-key-file) must be provided for peer url ${peer} ` +
-        "with HTTPS scheme",
-    );
-  }
-  return null;
-}
-
-const LEVELS = ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"];
-
-function levelProblem(config: Config): ConfigProblem | null {
-  if (!LEVELS.includes(config["log-level"])) {
-    return new ConfigProblem(`unrecognized level: "${config["log-level"]}"`, true);
-  }
-  if (config["log-format"] !== "json" && config["log-format"] !== "console") {
-    return new ConfigProblem(`unknown log format "${config["log-format"]}"`);
-  }
-  return null;
 }

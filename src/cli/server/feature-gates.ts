@@ -2,8 +2,8 @@
  * etcd's feature gates: `Name=bool,Name=bool`, also AllAlpha and AllBeta. What a gate switches on must be there: the
  * ones that are not are refused when they are asked for.
  */
-import { parseBoolean } from "./go-values.ts";
-import { ConfigProblem } from "./parse-flags.ts";
+import { parseBool } from "../args/go-number.ts";
+import { ConfigProblem } from "./config-problem.ts";
 
 interface Gate {
   readonly name: string;
@@ -31,20 +31,34 @@ export function parseFeatureGates(text: string): Map<string, boolean> | ConfigPr
   for (const part of text.split(",").filter((item) => item.trim() !== "")) {
     const [name, value] = part.split("=").map((item) => item.trim()) as [string, string?];
     if (value === undefined) {
-      return new ConfigProblem(`missing bool value for feature gate ${name}`);
+      return new ConfigProblem("verify", `missing bool value for feature gate ${name}`);
     }
-    const wanted = parseBoolean(value);
-    if (wanted === undefined) {
-      return new ConfigProblem(`invalid value of ${name}=${value}: it must be true or false`);
+    const parsed = parseBool(value);
+    if ("failure" in parsed) {
+      return new ConfigProblem(
+        "verify",
+        `invalid value of ${name}=${value}: it must be true or false`,
+      );
     }
+    const wanted = parsed.value;
     const gates = GATES.filter((gate) => gate.name === name || `All${title(gate.stage)}` === name);
-    if (gates.length === 0) return new ConfigProblem(`unrecognized feature gate: ${name}`);
+    if (gates.length === 0)
+      return new ConfigProblem("verify", `unrecognized feature gate: ${name}`);
     for (const gate of gates) {
       if (gate.switchable) settings.set(gate.name, wanted);
       else if (gate.name === name && wanted !== gate.fallback) {
-        return new ConfigProblem(`feature gate ${name} is not supported by this version of cairn`);
+        return new ConfigProblem(
+          "verify",
+          `feature gate ${name} is not supported by this version of cairn`,
+        );
       }
     }
+  }
+  if (settings.get("LeaseCheckpointPersist") && !settings.get("LeaseCheckpoint")) {
+    return new ConfigProblem(
+      "verify",
+      "enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint",
+    );
   }
   return settings;
 }

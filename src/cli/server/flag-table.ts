@@ -1,36 +1,5 @@
-/**
- * etcd's server flags. `support` says what this version does with each:
- * - "yes": it works;
- * - "ignored": etcd 3.7 ignores it as well, or it has no meaning here; using it is logged as a warning;
- * - "later": the feature behind it is not there yet; giving it another value than its default is refused at start,
- *   because an operator must not believe in a protection or a feature that is missing.
- */
-export type FlagKind = "string" | "uint" | "int" | "bool" | "duration" | "urls" | "list";
-export type FlagSupport = "yes" | "ignored" | "later";
-
-export interface FlagRow {
-  readonly name: string;
-  readonly kind: FlagKind;
-  /** As given on a command line. */
-  readonly fallback: string;
-  readonly support: FlagSupport;
-  readonly help: string;
-}
-
-export interface FlagGroup {
-  readonly title: string;
-  readonly flags: readonly FlagRow[];
-}
-
-function row(
-  name: string,
-  kind: FlagKind,
-  fallback: string,
-  help: string,
-  support: FlagSupport = "yes",
-): FlagRow {
-  return { name, kind, fallback, support, help };
-}
+/** etcd's server flags, in the groups of its help; flag-row.ts says what the last column means. */
+import { type FlagGroup, type FlagRow, row } from "./flag-row.ts";
 
 const member: FlagRow[] = [
   row("name", "string", "default", "Human-readable name for this member."),
@@ -50,7 +19,7 @@ const member: FlagRow[] = [
   row("listen-peer-urls", "urls", "http://localhost:2380", "URLs to listen on for peer traffic."),
   row("listen-client-urls", "urls", "http://localhost:2379", "URLs to listen on for clients."),
   row("listen-client-http-urls", "urls", "", "URLs for HTTP only; clients then get gRPC only."),
-  row("max-snapshots", "uint", "5", "Snapshot files to keep (0 is unlimited)."),
+  row("max-snapshots", "uint", "5", "Snapshot files to keep (0 is unlimited).", "ignored"),
   row("max-wals", "uint", "5", "Write-ahead log segments to keep (0 is unlimited).", "ignored"),
   row(
     "quota-backend-bytes",
@@ -74,7 +43,7 @@ const member: FlagRow[] = [
   row("backend-batch-limit", "int", "0", "Most writes before a database commit (0: 10000)."),
   row("max-txn-ops", "uint", "128", "Most operations in one list of a transaction."),
   row("max-request-bytes", "uint", "1572864", "Largest client request in bytes."),
-  row("max-concurrent-streams", "uint", "4294967295", "Most streams per client connection."),
+  row("max-concurrent-streams", "uint32", "4294967295", "Most streams per client connection."),
   row("enable-grpc-gateway", "bool", "true", "Serve the JSON gateway."),
   row("grpc-keepalive-min-time", "duration", "5s", "Least interval between pings of a client."),
   row("grpc-keepalive-interval", "duration", "2h0m0s", "Interval of the server's own pings."),
@@ -101,12 +70,22 @@ const clustering: FlagRow[] = [
   row("discovery-srv-name", "string", "", "Suffix of the DNS service name.", "later"),
   row("discovery-token", "string", "", "v3 discovery token.", "later"),
   row("discovery-endpoints", "list", "", "v3 discovery endpoints.", "later"),
+  row("discovery-dial-timeout", "duration", "2s", "v3 discovery: dial timeout.", "ignored"),
+  row("discovery-request-timeout", "duration", "5s", "v3 discovery: request timeout.", "ignored"),
+  row("discovery-keepalive-time", "duration", "2s", "v3 discovery: ping interval.", "ignored"),
+  row("discovery-keepalive-timeout", "duration", "6s", "v3 discovery: ping timeout.", "ignored"),
+  row("discovery-insecure-transport", "bool", "true", "v3 discovery: without TLS.", "ignored"),
+  row("discovery-insecure-skip-tls-verify", "bool", "false", "v3 discovery: no checks.", "ignored"),
+  row("discovery-cert", "string", "", "v3 discovery: certificate.", "ignored"),
+  row("discovery-key", "string", "", "v3 discovery: key.", "ignored"),
+  row("discovery-cacert", "string", "", "v3 discovery: CA.", "ignored"),
+  row("discovery-user", "string", "", "v3 discovery: user.", "ignored"),
+  row("discovery-password", "string", "", "v3 discovery: password.", "ignored"),
   row("strict-reconfig-check", "bool", "true", "Refuse changes that would lose quorum.", "ignored"),
   row("pre-vote", "bool", "true", "Ask before an election.", "ignored"),
   row("auto-compaction-mode", "string", "periodic", "periodic or revision."),
   row("auto-compaction-retention", "string", "0", "What auto compaction keeps; 0 is off."),
-  row("enable-v2", "bool", "false", "Version 2 of the API, which is gone.", "ignored"),
-  row("v2-deprecation", "string", "gone", "Phase of the v2 deprecation.", "ignored"),
+  row("v2-deprecation", "string", "write-only", "Phase of the v2 deprecation.", "ignored"),
   row("max-learners", "int", "1", "Most learners in the cluster.", "ignored"),
 ];
 
@@ -147,7 +126,7 @@ const security: FlagRow[] = [
   row("cipher-suites", "list", "", "TLS cipher suites by their Go names."),
   row("tls-min-version", "string", "TLS1.2", "TLS1.2 or TLS1.3."),
   row("tls-max-version", "string", "", "TLS1.2 or TLS1.3."),
-  row("cors", "list", "*", "Origins that browsers may call from."),
+  row("cors", "origins", "*", "Origins that browsers may call from."),
   row("host-whitelist", "list", "*", "Host names accepted on plain HTTP."),
   row("auth-token", "string", "simple", "Kind of auth tokens.", "later"),
   row("auth-token-ttl", "uint", "300", "Seconds that a simple token lives.", "later"),
@@ -163,7 +142,13 @@ const monitoring: FlagRow[] = [
   row("log-level", "string", "info", "debug, info, warn, error, panic or fatal."),
   row("log-format", "string", "json", "json or console."),
   row("enable-log-rotation", "bool", "false", "Rotate a log file.", "later"),
-  row("log-rotation-config-json", "string", "", "How to rotate.", "ignored"),
+  row(
+    "log-rotation-config-json",
+    "string",
+    '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
+    "How to rotate.",
+    "ignored",
+  ),
   row("enable-distributed-tracing", "bool", "false", "OpenTelemetry traces.", "later"),
   row("distributed-tracing-address", "string", "localhost:4317", "Collector.", "ignored"),
   row("distributed-tracing-service-name", "string", "etcd", "Service name.", "ignored"),
@@ -189,6 +174,18 @@ const features: FlagRow[] = [
   row("bootstrap-defrag-threshold-megabytes", "uint", "0", "Defragment at start.", "ignored"),
 ];
 
+/** Version 2 of the API is gone, and its proxy; environment files of old installations still name them. */
+const gone: FlagRow[] = [
+  row("enable-v2", "bool", "false", "Version 2 of the API.", "ignored"),
+  row("experimental-enable-v2v3", "string", "", "Version 2 on version 3's store.", "ignored"),
+  row("proxy", "string", "off", "off, readonly or on.", "later"),
+  row("proxy-failure-wait", "uint", "5000", "Milliseconds.", "ignored"),
+  row("proxy-refresh-interval", "uint", "30000", "Milliseconds.", "ignored"),
+  row("proxy-dial-timeout", "uint", "1000", "Milliseconds.", "ignored"),
+  row("proxy-write-timeout", "uint", "5000", "Milliseconds.", "ignored"),
+  row("proxy-read-timeout", "uint", "0", "Milliseconds.", "ignored"),
+];
+
 const unsafe: FlagRow[] = [
   row(
     "force-new-cluster",
@@ -205,8 +202,7 @@ const startup: FlagRow[] = [
     "config-file",
     "string",
     "",
-    "Path to a configuration file; other flags are then ignored.",
-    "later",
+    "Path to a configuration file (YAML or JSON); other flags and variables are then ignored.",
   ),
   row("version", "bool", "false", "Print the version and exit."),
 ];
@@ -221,46 +217,8 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   { title: "Unsafe feature", flags: unsafe },
 ];
 
-/** Old names that still work, and the flag they set. */
-export const RENAMED: ReadonlyMap<string, string> = new Map(
-  [
-    "corrupt-check-time",
-    "compact-hash-check-time",
-    "compaction-batch-limit",
-    "compaction-sleep-interval",
-    "watch-progress-notify-interval",
-    "warning-apply-duration",
-    "warning-unary-request-duration",
-    "downgrade-check-time",
-    "memory-mlock",
-    "bootstrap-defrag-threshold-megabytes",
-    "snapshot-catchup-entries",
-    "peer-skip-client-san-verification",
-    "enable-distributed-tracing",
-    "distributed-tracing-address",
-    "distributed-tracing-service-name",
-    "distributed-tracing-instance-id",
-    "distributed-tracing-sampling-rate",
-  ].map((name) => [`experimental-${name}`, name]),
-);
-
-/** Flags of old versions that etcd itself takes and ignores. */
-export const LEGACY_IGNORED: ReadonlySet<string> = new Set([
-  "cluster-active-size",
-  "cluster-remove-delay",
-  "cluster-sync-interval",
-  "config",
-  "force",
-  "max-result-buffer",
-  "max-retry-attempts",
-  "peer-heartbeat-interval",
-  "peer-election-timeout",
-  "retry-interval",
-  "snapshot",
-  "v",
-  "vv",
-]);
+const groups = [...FLAG_GROUPS, { title: "Gone", flags: gone }];
 
 export const FLAGS: ReadonlyMap<string, FlagRow> = new Map(
-  FLAG_GROUPS.flatMap((group) => group.flags.map((flag) => [flag.name, flag] as const)),
+  groups.flatMap((group) => group.flags.map((flag) => [flag.name, flag] as const)),
 );

@@ -85,8 +85,10 @@ export function makeListeners(
   edges: Edges,
   clock: Clock,
   log: RootLogger,
+  connectionsMax: number,
 ): Listener[] {
   const common = {
+    connectionsMax,
     clock,
     logger: log.named("http/listener"),
     limits: limitsOf(config),

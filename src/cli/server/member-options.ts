@@ -1,25 +1,28 @@
 /** From the checked configuration to what a member and its listeners are built from. */
-
 import { DEFAULT_HTTP2_LIMITS, type Http2Limits, type KeepaliveOptions } from "../../http/index.ts";
 import { BunClock, BunDisk, BunRandom, newBunDigest, type RootLogger } from "../../io/bun/index.ts";
 import type { DiskError } from "../../io/index.ts";
 import type { MemberOptions } from "../../server/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
+import { byteSizeText } from "../output/byte-size.ts";
 import type { Config } from "./config.ts";
+import { ConfigProblem } from "./config-problem.ts";
 import { GATES, parseFeatureGates } from "./feature-gates.ts";
-import { parseDurationMs, parseInteger } from "./go-values.ts";
-import { ConfigProblem } from "./parse-flags.ts";
+import { ownInitialUrls } from "./initial-cluster.ts";
+import { retentionOf } from "./retention.ts";
 
 const QUOTA_DEFAULT_BYTES = 2 * 1024 ** 3;
 const QUOTA_SUGGESTED_MAX_BYTES = 8 * 1024 ** 3;
-const HOUR_MS = 3_600_000;
 
 export function memberOptions(
   config: Config,
   log: RootLogger,
   onDiskFailure: (error: DiskError) => void,
 ): MemberOptions | ConfigProblem {
-  const retention = retentionOf(config);
+  const retention = retentionOf(
+    config["auto-compaction-mode"],
+    config["auto-compaction-retention"],
+  );
   if (retention instanceof ConfigProblem) return retention;
   const gates = parseFeatureGates(config["feature-gates"]);
   if (gates instanceof ConfigProblem) return gates;
@@ -32,7 +35,7 @@ export function memberOptions(
     name: config.name,
     dataDirectory: config["data-dir"],
     walDirectory: config["wal-dir"],
-    initialPeerUrls: config["initial-advertise-peer-urls"],
+    initialPeerUrls: ownInitialUrls(config),
     initialCluster: config["initial-cluster"],
     initialClusterState: config["initial-cluster-state"],
     clusterToken: config["initial-cluster-token"],
@@ -64,31 +67,12 @@ function quotaOf(config: Config, log: RootLogger): number {
   if (quota > QUOTA_SUGGESTED_MAX_BYTES) {
     log.warn("quota exceeds the maximum value", {
       "quota-size-bytes": quota,
+      "quota-size": byteSizeText(quota),
       "quota-maximum-size-bytes": QUOTA_SUGGESTED_MAX_BYTES,
+      "quota-maximum-size": byteSizeText(QUOTA_SUGGESTED_MAX_BYTES),
     });
   }
   return quota === 0 ? QUOTA_DEFAULT_BYTES : quota;
-}
-
-function retentionOf(config: Config): MemberOptions["retention"] | ConfigProblem {
-  const text = config["auto-compaction-retention"];
-  const whole = parseInteger(text);
-  const periodMs = whole === undefined ? parseDurationMs(text) : whole * HOUR_MS;
-  if (periodMs === undefined || periodMs < 0) {
-    return new ConfigProblem(
-      `error parsing CompactionRetention: time: invalid duration ${JSON.stringify(text)}`,
-    );
-  }
-  if (periodMs === 0) return { mode: "off" };
-  if (config["auto-compaction-mode"] === "revision") {
-    if (whole === undefined) {
-      return new ConfigProblem(
-        `error parsing CompactionRetention: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
-      );
-    }
-    return { mode: "revision", revisions: whole };
-  }
-  return { mode: "periodic", periodMs };
 }
 
 type Version = "TLS1.2" | "TLS1.3";

@@ -1,17 +1,17 @@
 /**
- * Tells a supervisor (systemd, Type=notify) that the member is ready: the datagram READY=1 to $NOTIFY_SOCKET. The
- * runtime has no datagram unix sockets, so the system's own helper sends it where there is one.
+ * Tells a supervisor (systemd, Type=notify) that the member is ready: the datagram READY=1 to $NOTIFY_SOCKET, from
+ * this process itself, since by default it listens to no other. Nothing else is ever sent, as etcd does.
  */
+import { libc } from "../../io/bun/index.ts";
 import type { Logger } from "../../io/index.ts";
 
-export function notifySupervisor(log: Logger): void {
-  if ((process.env.NOTIFY_SOCKET ?? "") === "") return;
+const READY = new TextEncoder().encode("READY=1");
+
+export function notifySupervisor(socketPath: string, log: Logger): void {
   log.info("notifying init daemon");
-  try {
-    const run = Bun.spawnSync(["systemd-notify", `--pid=${process.pid}`, "READY=1"]);
-    if (run.exitCode === 0) log.info("successfully notified init daemon");
-    else log.warn("failed to notify init daemon", { error: run.stderr.toString() });
-  } catch (error) {
-    log.warn("failed to notify init daemon", { error: (error as Error).message });
+  if (socketPath !== "" && libc()?.sendDatagram(socketPath, READY) !== true) {
+    log.warn("failed to notify init daemon", { error: `no datagram can be sent to ${socketPath}` });
+    return;
   }
+  log.info("successfully notified init daemon");
 }

@@ -15,9 +15,14 @@ export interface LogOptions {
 }
 
 export interface RootLogger extends Logger {
+  /** The last words of a process that cannot go on; the caller ends it. */
+  fatal(message: string, fields?: LogFields): void;
   /** The same log, lines marked with the part of the program that wrote them. */
   named(caller: string): Logger;
 }
+
+/** As other programs make log files: whoever collects them reads them, unless the umask says otherwise. */
+const LOG_FILE_MODE = 0o666;
 
 const PINO_LEVELS: Record<string, string> = { dpanic: "fatal", panic: "fatal" };
 
@@ -38,26 +43,30 @@ export function createLogger(options: LogOptions): RootLogger {
     },
     target,
   );
+  const own = root.child({ caller: "cairn" });
   return {
-    ...wrap(root.child({ caller: "cairn" })),
+    ...wrap(own),
+    fatal: (message, fields) => own.fatal(line(message, fields)),
     named: (caller) => wrap(root.child({ caller })),
   };
 }
 
 function wrap(log: pino.Logger): Logger {
   return {
-    debug: (message, fields) => log.debug(plain(fields), message),
-    info: (message, fields) => log.info(plain(fields), message),
-    warn: (message, fields) => log.warn(plain(fields), message),
-    error: (message, fields) => log.error(plain(fields), message),
+    debug: (message, fields) => log.debug(line(message, fields)),
+    info: (message, fields) => log.info(line(message, fields)),
+    warn: (message, fields) => log.warn(line(message, fields)),
+    error: (message, fields) => log.error(line(message, fields)),
   };
 }
 
-/** Ids are bigint, which JSON does not know: they are written as text. Errors are written as their message. */
-function plain(fields: LogFields | undefined): LogFields {
-  if (fields === undefined) return {};
-  const out: LogFields = {};
-  for (const [name, value] of Object.entries(fields)) {
+/**
+ * The message in front of its fields, as etcd writes it. Ids are bigint, which JSON does not know: they are written
+ * as text. Errors are written as their message.
+ */
+function line(message: string, fields: LogFields | undefined): LogFields {
+  const out: LogFields = { msg: message };
+  for (const [name, value] of Object.entries(fields ?? {})) {
     if (typeof value === "bigint") out[name] = value.toString(16);
     else out[name] = value instanceof Error ? value.message : value;
   }
@@ -90,7 +99,7 @@ function openOutput(output: string, format: "json" | "console"): LogStream {
 function descriptorOf(output: string): number {
   if (output === "default" || output === "stderr") return 2;
   if (output === "stdout") return 1;
-  return fs.openSync(output, "a", 0o600);
+  return fs.openSync(output, "a", LOG_FILE_MODE);
 }
 
 function consoleLine(line: string): string {
