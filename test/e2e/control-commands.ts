@@ -96,7 +96,7 @@ const leases: ControlCommand[] = [
     ["get", "leased", "-w", "json"],
   ),
   ...inAllFormats(["lease", "timetolive", "$lease1", "--keys"], {
-    mask: [[/599|600/g, "<seconds>"]],
+    mask: [[/\b(?:59\d|600)\b/g, "<seconds>"]],
   }),
   ...inAllFormats(["lease", "list"]),
   { args: ["lease", "revoke", "$lease1"] },
@@ -115,7 +115,7 @@ const watching: ControlCommand[] = [
   { args: ["watch", "w1", "--rev=1", "-w", "json"], untilLines: 1 },
   { args: ["watch", "w2", "--rev=1", "-w", "fields"], untilLines: 11 },
   { args: ["watch", "w1", "w3", "--rev=1"], untilLines: 12 },
-  { args: ["watch", "w1", "--rev=1", "--", "echo", "event"], untilLines: 10 },
+  { args: ["watch", "w1", "--rev=1", "--", "echo", "event"], untilLines: 12 },
   { args: ["watch", "-i"], stdin: "watch w1 --rev=1\nnonsense\n" },
   ...each(["watch"], ["watch", "a", "--prefix", "--from-key"]),
 ];

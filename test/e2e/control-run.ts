@@ -136,11 +136,15 @@ function withoutWidths(table: string): string {
     .replaceAll(/ +/g, " ");
 }
 
+/** Flags that etcdctl has since 3.6 and 3.7. */
+const laterFlags =
+  /^ +--(?:(?:min|max)-(?:create|mod)-rev|auth-jwt-token|max-recv-bytes|max-request-bytes)\b.*\n/gm;
+
 /** Help names the same flags with the same defaults, in words of its own. */
 function withoutHelpTexts(text: string): string {
   if (!text.startsWith("NAME:")) return text;
   return text
-    .replaceAll(/^ +--(?:min|max)-(?:create|mod)-rev.*\n/gm, "") // flags that came with 3.6
+    .replaceAll(laterFlags, "")
     .replaceAll(/^( +(?:-\w, )?--[\w-]+\S*)\t+.*$/gm, "$1")
     .replaceAll(/^(\t[\w-]+)(?: - |\t+).*$/gm, "$1")
     .replaceAll(/^\t3\.\d$/gm, "\t<version>");

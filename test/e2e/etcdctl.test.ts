@@ -24,7 +24,13 @@ async function identityOf(member: Member): Promise<{ clusterId: bigint; memberId
   };
 }
 
-async function runAll(kind: MemberKind, program: ControlProgram): Promise<ControlResult[]> {
+interface ListRun {
+  readonly results: readonly ControlResult[];
+  /** What ended the list early: the server died. */
+  readonly died: string;
+}
+
+async function runAll(kind: MemberKind, program: ControlProgram): Promise<ListRun> {
   const member = await startMember({ kind });
   try {
     const session = new ControlSession(program, member, await identityOf(member));
@@ -35,36 +41,39 @@ async function runAll(kind: MemberKind, program: ControlProgram): Promise<Contro
     });
     for (const command of controlCommands) {
       results.push(await session.run(command));
-      if (ended) throw new Error(`${kind} ended at ${command.args.join(" ")}: ${member.log()}`);
+      if (ended) return { results, died: `at ${command.args.join(" ")}: ${member.log()}` };
     }
-    return results;
+    return { results, died: "" };
   } finally {
     await member.remove();
   }
 }
 
 describeWithReference("etcdctl", () => {
-  let expected: ControlResult[] = [];
-  beforeAll(async () => {
-    expected = await runAll("etcd", "reference");
-  }, listMilliseconds);
-
-  const second: [MemberKind, ControlProgram][] =
+  const compared: readonly [MemberKind, ControlProgram][] =
     process.env.CAIRN_SUBJECT === "reference"
       ? [["etcd", "reference"]]
       : [
           ["cairn", "reference"],
           ["etcd", "cairn"],
         ];
-  for (const [kind, program] of second) {
+  let expected: readonly ControlResult[] = [];
+  let found: readonly ListRun[] = [];
+  beforeAll(async () => {
+    const others = compared.map(([kind, program]) => runAll(kind, program));
+    const [first, ...rest] = await Promise.all([runAll("etcd", "reference"), ...others]);
+    expected = first!.results;
+    found = rest;
+  }, listMilliseconds);
+
+  for (const [index, [kind, program]] of compared.entries()) {
     describe.skipIf(!cairnExists())(`${program} etcdctl with ${kind}`, () => {
-      let found: ControlResult[] = [];
-      beforeAll(async () => {
-        found = await runAll(kind, program);
-      }, listMilliseconds);
-      for (const [index, { args, stdin }] of controlCommands.entries()) {
+      test("the server lives to the end", () => {
+        expect(found[index]!.died).toBe("");
+      });
+      for (const [at, { args, stdin }] of controlCommands.entries()) {
         test(`${args.join(" ")}${stdin ? ` < ${JSON.stringify(stdin)}` : ""}`, () => {
-          expect(found[index]).toEqual(expected[index]!);
+          expect(found[index]!.results[at]).toEqual(expected[at]!);
         });
       }
     });
