@@ -3,6 +3,7 @@ import type { Services } from "../api/index.ts";
 import type { Background } from "./background.ts";
 import { ClusterServer } from "./cluster-service.ts";
 import type { Compactor } from "./compactor.ts";
+import type { DatabaseCommitter } from "./database-committer.ts";
 import { HealthServer } from "./health-service.ts";
 import { KvServer } from "./kv-service.ts";
 import { LeaseIdSource } from "./lease-id-source.ts";
@@ -25,6 +26,7 @@ const GRPC_OVERHEAD_BYTES = 512 * 1024;
 export interface MemberMachinery {
   readonly headers: HeaderFactory;
   readonly background: Background;
+  readonly committer: DatabaseCommitter;
   readonly proposer: Proposer;
   readonly reads: Reads;
   readonly compactor: Compactor;
@@ -42,7 +44,7 @@ export function makeServices(
 ): MemberServices {
   const { clock, logger, requestBytesMax, quotaBytes } = options;
   const { storage, lessor, store, membership, alarms, stateMachine, log, instruments } = state;
-  const { headers, background, proposer, reads, compactor } = machinery;
+  const { headers, background, committer, proposer, reads, compactor } = machinery;
   const { database, memberId } = storage;
   const quota = new QuotaGuard({ database, alarms, proposer, logger, memberId, quotaBytes });
   const view = stateMachine.view();
@@ -74,7 +76,15 @@ export function makeServices(
     cluster: new ClusterServer(membership, reads, headers),
     maintenance: new MaintenanceServer({
       ...{ log, store, stateMachine, alarms, membership, proposer, headers, quota, memberId },
-      ...{ database, instruments, background, newDigest: options.newDigest, clock, logger },
+      ...{
+        database,
+        instruments,
+        background,
+        committer,
+        newDigest: options.newDigest,
+        clock,
+        logger,
+      },
     }),
     health: new HealthServer({ log, alarms, membership, reads, memberId }),
   };

@@ -1,6 +1,7 @@
 /** The replicated state of a member, opened from disk: everything that the log's entries change. */
 import { MemberInstruments } from "../api/index.ts";
 import { Alarms, Membership } from "../cluster/index.ts";
+import { CheckpointFile } from "../database/index.ts";
 import { Lessor } from "../lease/index.ts";
 import { Store } from "../mvcc/index.ts";
 import { WatchHub } from "../mvcc/watch/index.ts";
@@ -45,10 +46,19 @@ export function openState(options: MemberOptions): MemberState {
   return { instruments, storage, lessor, store, hub, membership, alarms, stateMachine, log };
 }
 
+/** The index checkpoint lies beside the database; etcd's own tools pass it over. */
+export function checkpointPath(storage: Bootstrapped): string {
+  return `${storage.snapshotDirectory}/index.cairn`;
+}
+
 function openStore(options: MemberOptions, storage: Bootstrapped, lessor: Lessor) {
+  const { disk, logger } = options;
   let hub: WatchHub | null = null;
+  const checkpoint = CheckpointFile.open(disk, checkpointPath(storage));
   const store = Store.open({
     database: storage.database,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    onCheckpointIgnored: (reason) => logger.warn("ignored the index checkpoint", { reason }),
     hashSeed: options.random.uint32(),
     onChanges: (batch) => hub?.notify(batch),
     // Every derived fact is rebuilt from what is stored, on every way of loading it (incident 4).
@@ -56,7 +66,8 @@ function openStore(options: MemberOptions, storage: Bootstrapped, lessor: Lessor
       if (lessor.has(leaseId)) lessor.attach(key, leaseId);
     },
   });
+  checkpoint?.close();
   hub = new WatchHub(store);
-  options.logger.info("kvstore restored", { "current-rev": store.revision() });
+  logger.info("kvstore restored", { "current-rev": store.revision() });
   return { store, hub };
 }

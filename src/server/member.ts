@@ -13,12 +13,13 @@ import { CommandKind } from "../state-machine/index.ts";
 import { ApplyObserver } from "./apply-observer.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { Background } from "./background.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import { Compactor } from "./compactor.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
-import { type MemberState, openState } from "./member-state.ts";
+import { checkpointPath, type MemberState, openState } from "./member-state.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 import { Proposer } from "./proposer.ts";
 import { RaftLoop } from "./raft-loop.ts";
@@ -40,6 +41,7 @@ export class Member {
   readonly #background: Background;
   readonly #committer: DatabaseCommitter;
   readonly #snapshotter: Snapshotter;
+  readonly #checkpointer: Checkpointer;
   readonly #autoCompactor: AutoCompactor;
 
   constructor(options: MemberOptions) {
@@ -79,11 +81,15 @@ export class Member {
       catchupEntries: options.catchupEntries,
     });
     this.compactor = new Compactor({ store, background, committer, clock, logger, instruments });
+    this.#checkpointer = new Checkpointer({
+      ...{ store, background, committer, clock, logger, disk: options.disk },
+      path: checkpointPath(storage),
+    });
     this.#autoCompactor = new AutoCompactor({ store, proposer, clock, logger }, options.retention);
     this.leaseKeeper = new LeaseKeeper(lessor, proposer, clock, options.leaseCheckpoints);
     const { reads, compactor } = this;
     this.services = makeServices(options, state, {
-      ...{ headers, background, proposer, reads, compactor },
+      ...{ headers, background, committer, proposer, reads, compactor },
     });
   }
 
@@ -153,6 +159,7 @@ export class Member {
   #afterApply(): void {
     this.#committer.noteWrites();
     this.#snapshotter.noteApplied();
+    this.#checkpointer.noteApplied();
     this.reads.onApplied();
     this.compactor.wake();
     this.leaseKeeper.wake();
@@ -177,6 +184,7 @@ export class Member {
     this.#committer.stop();
     this.#loop.stop();
     storage.database.commit(() => {
+      this.#checkpointer.stop();
       storage.wal.close();
       storage.database.close();
       done();
