@@ -1,6 +1,7 @@
 /**
- * The Hash of etcd's maintenance service: CRC-32C over the whole database, bucket by bucket: its name, then
- * every key and value in order. The applied index and term are left out. In steps over one committed state.
+ * The Hash of etcd's maintenance service: CRC-32C over the whole database, bucket by bucket: its
+ * name, then every key and value in order. The applied index and term are left out. In steps over
+ * one committed state.
  */
 
 import { assert } from "../base/assert.ts";

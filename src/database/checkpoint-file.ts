@@ -1,7 +1,7 @@
 /**
- * SHELL: the file of the index checkpoint. Written under another name, synced, then renamed over the old one,
- * so that there is always a whole one or none. Losing it costs time only, so a failed write gives the attempt
- * up and says so; the database itself is not concerned.
+ * SHELL: the file of the index checkpoint. Written under another name, synced, then renamed over
+ * the old one, so that there is always a whole one or none. Losing it costs time only, so a failed
+ * write gives the attempt up and says so; the database itself is not concerned.
  */
 import { type Disk, DiskError, type DiskFile } from "../io/index.ts";
 

@@ -1,4 +1,6 @@
-/** The database holds what no etcd or cairn ever writes. Thrown while opening, sweeping or hashing. */
+/**
+ * The database holds what no etcd or cairn ever writes. Thrown while opening, sweeping or hashing.
+ */
 export class DatabaseDamage extends Error {
   override name = "DatabaseDamage";
   readonly path: string;

@@ -166,7 +166,9 @@ function expectWholeEntries(database: Database): number {
   return entry;
 }
 
-/** Runs entries with commits and a defragmentation in between; the power goes after `operations`. */
+/**
+ * Runs entries with commits and a defragmentation in between; the power goes after `operations`.
+ */
 function runUntilCrash(disk: FaultDisk, operations: number): number {
   const database = open(disk);
   let acknowledged = 0;

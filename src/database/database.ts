@@ -1,15 +1,16 @@
 /**
  * The one bbolt file as the server sees it: etcd's buckets, written in batches.
  *
- * Writes go into the open write transaction of the tree and are seen by every read at once; `commit` makes
- * them durable while the next batch already collects. Rows of the `key` bucket are kept in a buffer beside
- * it, from which reads are served until they are durable, and are handed to the tree a few at a time so that
- * a commit has little left to do.
+ * Writes go into the open write transaction of the tree and are seen by every read at once;
+ * `commit` makes them durable while the next batch already collects. Rows of the `key` bucket are
+ * kept in a buffer beside it, from which reads are served until they are durable, and are handed to
+ * the tree a few at a time so that a commit has little left to do.
  *
- * Invariants: the applied log index is written by the same transaction as the effects of its entry (etcd's
- * incident 13766 came from a shared variable that a background commit sampled), so nothing may commit between
- * the changes of an entry and its setConsistentIndex: `commit` is only called between entries. One commit is
- * under way at a time. After a failed write or sync nothing is retried: `onFailure` ends the process.
+ * Invariants: the applied log index is written by the same transaction as the effects of its entry
+ * (etcd's incident 13766 came from a shared variable that a background commit sampled), so nothing
+ * may commit between the changes of an entry and its setConsistentIndex: `commit` is only called
+ * between entries. One commit is under way at a time. After a failed write or sync nothing is
+ * retried: `onFailure` ends the process.
  */
 import { assert } from "../base/assert.ts";
 import {
@@ -146,8 +147,8 @@ export class Database {
   }
 
   /**
-   * Walks the rows from (main, sub) on, those not durable yet included; valid until the next change. Rows
-   * that compaction removed in this batch may still turn up.
+   * Walks the rows from (main, sub) on, those not durable yet included; valid until the next
+   * change. Rows that compaction removed in this batch may still turn up.
    */
   rows(main: number, sub: number): RevisionRows {
     const pending = [this.#committingRows, this.#rows];
@@ -181,7 +182,10 @@ export class Database {
     return this.#pendingWrites;
   }
 
-  /** Makes all writes so far durable; `done` comes then. Joins the next commit while one is under way. */
+  /**
+   * Makes all writes so far durable; `done` comes then. Joins the next commit while one is under
+   * way.
+   */
   commit(done?: () => void): void {
     if (done !== undefined) this.#waitingDone.push(done);
     if (this.#committing !== null) {
@@ -274,7 +278,10 @@ export class Database {
     return this.#writer;
   }
 
-  /** The bucket with all changes: of the open batch, else of the one being committed, else the last state. */
+  /**
+   * The bucket with all changes: of the open batch, else of the one being committed, else the last
+   * state.
+   */
   #newest(bucket: BucketName): BucketReader {
     if (bucket === "key") this.#feed();
     return bucketOf((this.#writer ?? this.#committing ?? this.#reader).root(), bucket);

@@ -1,8 +1,9 @@
 /**
- * Gives the disk back what deletions left free: pages at the end of the file move down into free ones, in
- * slices inside of ordinary batches, and the file gets shorter. Serving goes on; every commit on the way is a
- * commit like any other, with the applied index in it (etcd's incident 14685 came from a defragmentation that
- * committed on a path of its own), so a crash at any point leaves a whole database.
+ * Gives the disk back what deletions left free: pages at the end of the file move down into free
+ * ones, in slices inside of ordinary batches, and the file gets shorter. Serving goes on; every
+ * commit on the way is a commit like any other, with the applied index in it (etcd's incident 14685
+ * came from a defragmentation that committed on a path of its own), so a crash at any point leaves
+ * a whole database.
  */
 import { TailMove, type WriteTransaction } from "../bbolt/index.ts";
 
@@ -14,7 +15,10 @@ export interface DefragmentationHost {
   isCommitting(): boolean;
   /** The open batch. */
   writer(): WriteTransaction;
-  /** Commits the batch even when nothing is in it: pages dropped before become free, the tail is cut off. */
+  /**
+   * Commits the batch even when nothing is in it: pages dropped before become free, the tail is cut
+   * off.
+   */
   commitAlways(done: () => void): void;
 }
 

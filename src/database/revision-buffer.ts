@@ -1,6 +1,7 @@
 /**
- * The rows of the `key` bucket that one batch adds, in memory until they are durable. Rows come in ascending
- * order, so a lookup is a binary search over two numbers; there is no object per row but its value.
+ * The rows of the `key` bucket that one batch adds, in memory until they are durable. Rows come in
+ * ascending order, so a lookup is a binary search over two numbers; there is no object per row but
+ * its value.
  */
 import { assert } from "../base/assert.ts";
 

@@ -1,12 +1,14 @@
 /**
- * The physical part of a compaction: a sweep over the rows up to its revision in slices, which removes what no
- * read can reach any more and prunes the index on the way. What stays per key is the newest revision at or
- * before it, a tombstone only at exactly that revision: a watch from there must still see the delete (etcd's
- * incidents 18089 and 19179). Rows after the revision are never touched, so the newest revision survives; were
- * it the compact revision itself and its row gone, the persisted compact revision stands for it (17780).
+ * The physical part of a compaction: a sweep over the rows up to its revision in slices, which
+ * removes what no read can reach any more and prunes the index on the way. What stays per key is
+ * the newest revision at or before it, a tombstone only at exactly that revision: a watch from
+ * there must still see the delete (etcd's incidents 18089 and 19179). Rows after the revision are
+ * never touched, so the newest revision survives; were it the compact revision itself and its row
+ * gone, the persisted compact revision stands for it (17780).
  *
- * The sweep also makes the hash that etcd compares between members after compactions: CRC-32C over the bucket's
- * name and all rows in (previous compact revision, revision], and of the older ones those that stay.
+ * The sweep also makes the hash that etcd compares between members after compactions: CRC-32C over
+ * the bucket's name and all rows in (previous compact revision, revision], and of the older ones
+ * those that stay.
  */
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -46,8 +48,8 @@ export class CompactionSweep {
   }
 
   /**
-   * Looks at up to `rowsMax` rows; true when the sweep is over. Rows are removed from the tree, so those that
-   * are not in it yet are committed first.
+   * Looks at up to `rowsMax` rows; true when the sweep is over. Rows are removed from the tree, so
+   * those that are not in it yet are committed first.
    */
   step(rowsMax: number): boolean {
     assert(!this.#isDone, "a sweep that is over");

@@ -1,11 +1,12 @@
 /**
- * HashKV: CRC-32C over what the store holds at a revision, equal on all members (and to a real etcd's). Over
- * the bucket's name, then key and record of each row up to the revision; of the rows at or before the compact
- * revision only those a compaction at the hashed revision would keep, because members sweep at their own pace;
- * never a tombstone exactly at the compact revision, which older versions of etcd remove.
+ * HashKV: CRC-32C over what the store holds at a revision, equal on all members (and to a real
+ * etcd's). Over the bucket's name, then key and record of each row up to the revision; of the rows
+ * at or before the compact revision only those a compaction at the hashed revision would keep,
+ * because members sweep at their own pace; never a tombstone exactly at the compact revision, which
+ * older versions of etcd remove.
  *
- * Works in steps over a hold on one committed state. The index goes on changing meanwhile, which does no harm:
- * what it says about an uncompacted revision never changes.
+ * Works in steps over a hold on one committed state. The index goes on changing meanwhile, which
+ * does no harm: what it says about an uncompacted revision never changes.
  */
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -40,7 +41,10 @@ export class KeyValueHashTask {
     this.#revision = revision;
   }
 
-  /** Hashes up to `rowsMax` rows; false when there is more to do. "compacted" when that overtook the hash. */
+  /**
+   * Hashes up to `rowsMax` rows; false when there is more to do. "compacted" when that overtook the
+   * hash.
+   */
   step(rowsMax: number): boolean | "compacted" {
     const core = this.#core;
     if (this.#revision < core.compactRevision) {

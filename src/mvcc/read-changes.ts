@@ -1,4 +1,7 @@
-/** History for watchers that catch up: rows of the database made into changes, whole revisions at a time. */
+/**
+ * History for watchers that catch up: rows of the database made into changes, whole revisions at a
+ * time.
+ */
 import { assert } from "../base/assert.ts";
 import { encodeDeleted } from "./record.ts";
 import type { StoreCore } from "./store-core.ts";

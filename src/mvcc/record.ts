@@ -1,6 +1,7 @@
 /**
- * The stored form of a key at a revision: an encoded mvccpb.KeyValue with the fields in order and zeros left
- * out, exactly as etcd writes it, because HashKV runs over these bytes and clients get them as they are.
+ * The stored form of a key at a revision: an encoded mvccpb.KeyValue with the fields in order and
+ * zeros left out, exactly as etcd writes it, because HashKV runs over these bytes and clients get
+ * them as they are.
  *
  *   field  tag   content
  *   1      0x0a  key                      4  0x20  version
@@ -73,7 +74,8 @@ export function encodeKeyOnly(
 }
 
 /**
- * A reader of records that is used again and again: `read` sets the fields, positions refer to the bytes given.
+ * A reader of records that is used again and again: `read` sets the fields, positions refer to the
+ * bytes given.
  */
 export class RecordReader {
   keyStart = 0;
@@ -150,7 +152,10 @@ export class RecordReader {
   }
 }
 
-/** Where the key lies in a record made by encodeRecord: start of its bytes; the end is `recordKeyEnd`. */
+/**
+ * Where the key lies in a record made by encodeRecord: start of its bytes; the end is
+ * `recordKeyEnd`.
+ */
 export function recordKey(record: Uint8Array): Uint8Array {
   let at = 1;
   let length = 0;

@@ -1,4 +1,6 @@
-/** The store beside a real etcd: equal hashes for equal operations, and each reads the other's file. */
+/**
+ * The store beside a real etcd: equal hashes for equal operations, and each reads the other's file.
+ */
 import { expect, test } from "bun:test";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

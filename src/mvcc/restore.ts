@@ -1,7 +1,7 @@
 /**
- * Rebuilds the index from the rows of the database. Whatever way a store was opened, its index afterwards is
- * the one that the store which wrote the rows had (etcd's incident 19179 broke this for lone tombstones),
- * with everything dropped that the last compaction made unreadable.
+ * Rebuilds the index from the rows of the database. Whatever way a store was opened, its index
+ * afterwards is the one that the store which wrote the rows had (etcd's incident 19179 broke this
+ * for lone tombstones), with everything dropped that the last compaction made unreadable.
  */
 import { verify } from "../base/assert.ts";
 import {
@@ -73,8 +73,8 @@ function readCompaction(database: Database, key: Uint8Array): number {
 }
 
 /**
- * Replays the rows from `fromRevision` on into the index; answers the revision of the last row, or 0. Entries
- * that a compaction can take something from go into `prunable`.
+ * Replays the rows from `fromRevision` on into the index; answers the revision of the last row, or
+ * 0. Entries that a compaction can take something from go into `prunable`.
  */
 function replayRows(
   database: Database,

@@ -1,5 +1,6 @@
 /**
- * What the parts of the store share: the database, the index and the two revisions. Only this folder sees it.
+ * What the parts of the store share: the database, the index and the two revisions. Only this
+ * folder sees it.
  *
  * Invariant: every revision in the index above the compact revision has its row in the database.
  */
@@ -20,7 +21,8 @@ export class StoreCore {
   /** -1 before the first compaction. */
   compactRevision = -1;
   readonly reader = new RecordReader();
-  // A small direct-mapped cache of newest records: slot by entry id, right only while the revision is the same.
+  // A small direct-mapped cache of newest records: slot by entry id, right only while the revision
+  // is the same.
   readonly #hotMains = new Float64Array(HOT_SLOTS);
   readonly #hotSubs = new Uint32Array(HOT_SLOTS);
   readonly #hotRecords: Uint8Array[] = new Array(HOT_SLOTS);

@@ -2,7 +2,10 @@
 import type { StoreCore } from "./store-core.ts";
 import type { RangeOptions, RangeResult } from "./types.ts";
 
-/** `revision` is 0 for the newest (which inside a transaction includes its own changes), else readable. */
+/**
+ * `revision` is 0 for the newest (which inside a transaction includes its own changes), else
+ * readable.
+ */
 export function readRange(
   core: StoreCore,
   key: Uint8Array,

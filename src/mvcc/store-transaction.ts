@@ -1,7 +1,7 @@
 /**
- * One change of the store: all its puts and deletes share one revision, the current one plus one, and are
- * told apart by their sub. Synchronous and alone: the store begins no other until `end`. Nothing is rolled
- * back, so callers check everything that could fail first.
+ * One change of the store: all its puts and deletes share one revision, the current one plus one,
+ * and are told apart by their sub. Synchronous and alone: the store begins no other until `end`.
+ * Nothing is rolled back, so callers check everything that could fail first.
  */
 import { assert } from "../base/assert.ts";
 import { encodeDeleted, encodeRecord, encodeTombstone } from "./record.ts";

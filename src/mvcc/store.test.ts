@@ -287,7 +287,7 @@ function perform(bench: Bench, s: Step): void {
   else bench.checkRange(s.key, s.rangeEnd, bench.model.revision - s.back, s.limit);
 }
 
-test("Store agrees with a list of changes over transactions, compactions, commits, checkpoints and crashes", () => {
+test("Store agrees with a list of changes over compactions, commits, checkpoints and crashes", () => {
   let checkpointsUsed = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {

@@ -1,11 +1,12 @@
 /**
- * The multi-version store: etcd's revision model over the database and the key index. The state machine is its
- * caller: one transaction at a time, no waiting, no clock. Physical work that takes long (sweeping after a
- * compaction, hashing, writing the index checkpoint) is done in steps that the server calls when it has time.
+ * The multi-version store: etcd's revision model over the database and the key index. The state
+ * machine is its caller: one transaction at a time, no waiting, no clock. Physical work that takes
+ * long (sweeping after a compaction, hashing, writing the index checkpoint) is done in steps that
+ * the server calls when it has time.
  *
- * Invariants: the revision grows by exactly one per transaction that changed something and never goes back,
- * not even over a restart; reads below the compact revision are refused from the moment it is set; rows are in
- * the same database batch as the applied index that the caller sets.
+ * Invariants: the revision grows by exactly one per transaction that changed something and never
+ * goes back, not even over a restart; reads below the compact revision are refused from the moment
+ * it is set; rows are in the same database batch as the applied index that the caller sets.
  */
 import { assert } from "../base/assert.ts";
 import {
@@ -148,7 +149,10 @@ export class Store implements ChangeSource {
     return readRecord(this.#core, key, this.#readable(revision));
   }
 
-  /** What transaction compares need; the value is read only where the lease or an older revision asks for it. */
+  /**
+   * What transaction compares need; the value is read only where the lease or an older revision
+   * asks for it.
+   */
   keyRevisions(key: Uint8Array, atRevision: number): KeyRevisions | undefined {
     const { index, reader } = this.#core;
     const id = index.find(key);
@@ -192,7 +196,8 @@ export class Store implements ChangeSource {
     const core = this.#core;
     if (revision <= core.compactRevision) return "compacted";
     if (revision > core.revision) return "future";
-    // After a restart in the middle of a sweep, or with one before this still going on, rows are missing.
+    // After a restart in the middle of a sweep, or with an earlier one still going on, rows are
+    // missing.
     const hashUsable = this.#sweeps.length === 0;
     core.database.put("meta", META_SCHEDULED_COMPACTION, revisionKey(revision, 0, false));
     this.#sweeps.push(new CompactionSweep(core, revision, core.compactRevision, hashUsable));
@@ -222,8 +227,8 @@ export class Store implements ChangeSource {
   }
 
   /**
-   * HashKV at a revision (0: newest) in steps. A hash that a compaction made at exactly that revision is
-   * answered at once, as etcd does.
+   * HashKV at a revision (0: newest) in steps. A hash that a compaction made at exactly that
+   * revision is answered at once, as etcd does.
    */
   beginHash(revision: number): KeyValueHashTask | KeyValueHash | RevisionProblem {
     if (revision < 0 && this.#core.compactRevision < 0) {
@@ -232,7 +237,8 @@ export class Store implements ChangeSource {
     }
     if (revision < 0) return "compacted";
     const at = revision === 0 ? this.#core.revision : revision;
-    // Not for 0: a compaction at revision 0 must not answer for the newest one (on a real member it does).
+    // Not for 0: a compaction at revision 0 must not answer for the newest one (on a real member it
+    // does).
     const known = this.#hashes.find((hash) => hash.hashRevision === revision && revision > 0);
     if (known !== undefined) return known;
     const problem = this.revisionProblem(at);

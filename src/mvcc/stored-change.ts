@@ -1,4 +1,6 @@
-/** One change as watchers get it. The key is cut out of the record only when someone asks for it. */
+/**
+ * One change as watchers get it. The key is cut out of the record only when someone asks for it.
+ */
 import { recordKey } from "./record.ts";
 import type { ChangeEvent } from "./types.ts";
 

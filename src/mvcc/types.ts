@@ -10,8 +10,8 @@ export interface ChangeEvent {
   readonly sub: number;
   readonly key: Uint8Array;
   /**
-   * The encoded KeyValue that clients get: the full record for a put, key and mod_revision for a delete.
-   * Immutable, shared by all watchers.
+   * The encoded KeyValue that clients get: the full record for a put, key and mod_revision for a
+   * delete. Immutable, shared by all watchers.
    */
   readonly kv: Uint8Array;
   /** Whether the put created the key (version 1). False for deletes. */
@@ -52,15 +52,17 @@ export interface ChangeSource {
   /** -1 before the first compaction. */
   compactRevision(): number;
   /**
-   * Whole revisions from `fromRevision` on in ascending order, at most `revisionsMax` of them and stopping
-   * early once `bytesMax` is passed; `nextRevision` is where the next call goes on (revision() + 1 when all
-   * was read). Answers "compacted" when fromRevision < compactRevision().
+   * Whole revisions from `fromRevision` on in ascending order, at most `revisionsMax` of them and
+   * stopping early once `bytesMax` is passed; `nextRevision` is where the next call goes on
+   * (revision() + 1 when all was read). Answers "compacted" when fromRevision < compactRevision().
    */
   readChanges(
     fromRevision: number,
     revisionsMax: number,
     bytesMax: number,
   ): { batches: ChangeBatch[]; nextRevision: number } | "compacted";
-  /** The encoded record of a key as of a revision, or undefined (absent, deleted or compacted away). */
+  /**
+   * The encoded record of a key as of a revision, or undefined (absent, deleted or compacted away).
+   */
   recordAt(key: Uint8Array, revision: number): Uint8Array | undefined;
 }

@@ -1,7 +1,9 @@
-/** Builds one block of the checkpoint: entries in key order, each key cut by what it shares with the one before. */
-import { crc32c } from "../../base/crc32c.ts";
+/**
+ * Builds one block of the checkpoint: entries in key order, each key cut by what it shares with the
+ * one before.
+ */
 import { writeVarint } from "../record.ts";
-import { BLOCK_HEADER_BYTES, BLOCK_PAYLOAD_BYTES } from "./format.ts";
+import { BLOCK_HEADER_BYTES, BLOCK_PAYLOAD_BYTES, blockCrc } from "./format.ts";
 
 const VARINT_BYTES_MAX = 10;
 
@@ -51,7 +53,7 @@ export class BlockWriter {
     const view = new DataView(this.#bytes.buffer);
     view.setUint32(0, this.#at - BLOCK_HEADER_BYTES, true);
     view.setUint32(4, this.#entries, true);
-    view.setUint32(8, crc32c(block, 0, BLOCK_HEADER_BYTES), true);
+    view.setUint32(8, blockCrc(block, block, BLOCK_HEADER_BYTES, this.#at), true);
     this.#at = BLOCK_HEADER_BYTES;
     this.#entries = 0;
     this.#previousKey = new Uint8Array(0);

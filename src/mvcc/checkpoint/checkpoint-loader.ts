@@ -1,10 +1,11 @@
 /**
- * Reads a checkpoint into a fresh index, if the database confirms it: its history must be the one the file was
- * made of, go at least as far, and not have been compacted beyond the file's revision (compaction removes rows
- * between, and the file would raise the dead). Otherwise the reason is answered and the caller scans the rows.
+ * Reads a checkpoint into a fresh index, if the database confirms it: its history must be the one
+ * the file was made of, go at least as far, and not have been compacted beyond the file's revision
+ * (compaction removes rows between, and the file would raise the dead); nor may the file lack what
+ * a compaction took that the database, after a crash, knows nothing of. Otherwise the reason is
+ * answered and the caller scans the rows.
  */
 import { equalBytes } from "../../base/bytes.ts";
-import { crc32c } from "../../base/crc32c.ts";
 import type { Database } from "../../database/index.ts";
 import { KeyIndex, TOMBSTONE_BIT } from "../key-index/index.ts";
 import { recordKey } from "../record.ts";
@@ -13,6 +14,7 @@ import { crcOfRevision } from "./checkpoint-writer.ts";
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
+  blockCrc,
   type CheckpointHeader,
   type CheckpointSource,
   decodeHeader,
@@ -62,6 +64,7 @@ function mismatch(
   compactRevision: number,
 ): string | undefined {
   if (header.revision < compactRevision) return "is older than the last compaction";
+  if (header.compactRevision > compactRevision) return "lacks what a lost compaction took away";
   if (crcOfRevision(database, header.revision) !== header.revisionCrc) {
     return "belongs to another database or a later state of it";
   }
@@ -109,19 +112,25 @@ class BlockLoader {
         return "is cut off";
       }
       const length = view.getUint32(0, true);
-      if (length === 0) return undefined;
+      const entries = view.getUint32(4, true);
+      if (length === 0) {
+        const isWhole =
+          entries === this.count && blockCrc(head, head, 0, 0) === view.getUint32(8, true);
+        return isWhole ? undefined : "has a damaged end";
+      }
       if (length > BLOCK_PAYLOAD_BYTES_MAX) return "has a damaged block";
       if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
       position += BLOCK_HEADER_BYTES;
       if (source.readAt(this.#bytes, 0, length, position) < length) return "is cut off";
-      if (crc32c(this.#bytes, 0, 0, length) !== view.getUint32(8, true)) {
+      if (blockCrc(head, this.#bytes, 0, length) !== view.getUint32(8, true)) {
         return "has a damaged block";
       }
       this.#at = 0;
       this.#end = length;
-      for (let left = view.getUint32(4, true); left > 0; left--) {
+      for (let left = entries; left > 0; left--) {
         if (!this.#readEntry()) return "has a block that cannot be decoded";
       }
+      if (this.#at !== length) return "has a block that cannot be decoded";
       position += length;
     }
   }

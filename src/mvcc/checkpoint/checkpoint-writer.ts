@@ -1,7 +1,7 @@
 /**
- * Writes the index as of one revision while the store goes on changing: each step takes the next keys and what
- * they were at that revision, which later changes do not touch. Only a compaction beyond the revision does;
- * then the attempt is given up ("outdated").
+ * Writes the index as of one revision while the store goes on changing: each step takes the next
+ * keys and what they were at that revision, which later changes do not touch. Only a compaction
+ * does; then the attempt is given up ("outdated").
  */
 import { assert } from "../../base/assert.ts";
 import { crc32c } from "../../base/crc32c.ts";
@@ -10,8 +10,8 @@ import { TOMBSTONE_BIT } from "../key-index/index.ts";
 import type { StoreCore } from "../store-core.ts";
 import { BlockWriter } from "./block-writer.ts";
 import {
-  BLOCK_HEADER_BYTES,
   type CheckpointSink,
+  encodeEndMark,
   encodeHeader,
   FLAG_LEASED,
   FLAG_OLDER,
@@ -26,10 +26,12 @@ export type CheckpointProgress = "more" | "waiting" | "done" | "outdated";
 export class CheckpointWriter {
   readonly revision: number;
   readonly #core: StoreCore;
+  readonly #compactRevision: number;
   readonly #sink: CheckpointSink;
   readonly #written: (revision: number) => void;
   readonly #block = new BlockWriter();
   #nextKey: Uint8Array = OPEN_END;
+  #entries = 0;
   #isStarted = false;
   #isOver = false;
 
@@ -38,16 +40,18 @@ export class CheckpointWriter {
     this.#sink = sink;
     this.#written = written;
     this.revision = core.revision;
+    this.#compactRevision = core.compactRevision;
   }
 
   /**
-   * Writes up to `keysMax` keys. "waiting": the revision is not durable yet, try again after the commit that
-   * this started. After "done" the caller makes the sink durable; "outdated" means begin again later.
+   * Writes up to `keysMax` keys. "waiting": the revision is not durable yet, try again after the
+   * commit that this started. After "done" the caller makes the sink durable; "outdated" means
+   * begin again later.
    */
   step(keysMax: number): CheckpointProgress {
     assert(!this.#isOver, "the checkpoint is not over");
     const { database, compactRevision } = this.#core;
-    if (compactRevision > this.revision) {
+    if (compactRevision !== this.#compactRevision) {
       this.#isOver = true;
       return "outdated";
     }
@@ -60,7 +64,7 @@ export class CheckpointWriter {
     }
     if (this.#writeKeys(keysMax)) return "more";
     if (!this.#block.isEmpty) this.#sink.write(this.#block.take());
-    this.#sink.write(new Uint8Array(BLOCK_HEADER_BYTES));
+    this.#sink.write(encodeEndMark(this.#entries));
     this.#isOver = true;
     this.#written(this.revision);
     return "done";
@@ -72,6 +76,7 @@ export class CheckpointWriter {
       revision: this.revision,
       revisionCrc: crcOfRevision(database, this.revision),
       entriesHint: index.keyCount(),
+      compactRevision: this.#compactRevision,
     };
     this.#sink.write(encodeHeader(header));
     this.#isStarted = true;
@@ -116,6 +121,7 @@ export class CheckpointWriter {
     });
     const block = this.#block;
     block.key(key);
+    this.#entries++;
     block.number(
       (tombstone ? FLAG_TOMBSTONE : 0) |
         (lease === 0n ? 0 : FLAG_LEASED) |

@@ -1,15 +1,16 @@
 /**
- * The index checkpoint: the key index as of one revision, in a file of its own beside the database, so that a
- * restart need not read all rows. It is a cache: whoever reads it believes nothing that the database does not
- * confirm, and does without it when anything is wrong. Byte tables: docs/formats/index-checkpoint.md.
+ * The index checkpoint: the key index as of one revision, in a file of its own beside the database,
+ * so that a restart need not read all rows. It is a cache: whoever reads it believes nothing that
+ * the database does not confirm, and does without it when anything is wrong. Byte tables:
+ * docs/formats/index-checkpoint.md.
  *
- * Header (32 bytes), blocks, and an end mark (a block of length 0). All numbers little-endian.
+ * Header (40 bytes), blocks, and an end mark (a block of length 0). All numbers little-endian.
  */
 import { crc32c } from "../../base/crc32c.ts";
 
 export const MAGIC = "CAIRNIX1";
-export const HEADER_BYTES = 32;
-/** Payload bytes, entries and CRC-32C of the payload. */
+export const HEADER_BYTES = 40;
+/** Payload bytes, entries, and CRC-32C of those two and the payload. */
 export const BLOCK_HEADER_BYTES = 12;
 export const BLOCK_PAYLOAD_BYTES = 256 * 1024;
 /** Nothing that we write comes near it; a damaged length must not make us ask for memory. */
@@ -34,10 +35,31 @@ export interface CheckpointSink {
 export interface CheckpointHeader {
   /** The index is as of this revision. */
   readonly revision: number;
+  /** What was compacted away in the index already; -1 for nothing. */
+  readonly compactRevision: number;
   /** CRC-32C over keys and values of the rows of that revision: says which history this is. */
   readonly revisionCrc: number;
   /** About how many entries follow; sizes tables. */
   readonly entriesHint: number;
+}
+
+/** CRC-32C over the first two fields of a block header and `length` bytes of payload. */
+export function blockCrc(
+  header: Uint8Array,
+  payload: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  return crc32c(payload, crc32c(header, 0, 0, 8), start, end);
+}
+
+/** The end mark: a block of no bytes whose entries are those of all blocks together. */
+export function encodeEndMark(entries: number): Uint8Array {
+  const bytes = new Uint8Array(BLOCK_HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(4, entries, true);
+  view.setUint32(8, blockCrc(bytes, bytes, 0, 0), true);
+  return bytes;
 }
 
 export function encodeHeader(header: CheckpointHeader): Uint8Array {
@@ -46,7 +68,8 @@ export function encodeHeader(header: CheckpointHeader): Uint8Array {
   for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i);
   view.setFloat64(8, header.revision, true);
   view.setFloat64(16, header.entriesHint, true);
-  view.setUint32(24, header.revisionCrc, true);
+  view.setFloat64(24, header.compactRevision, true);
+  view.setUint32(32, header.revisionCrc, true);
   view.setUint32(HEADER_BYTES - 4, crc32c(bytes, 0, 0, HEADER_BYTES - 4), true);
   return bytes;
 }
@@ -63,6 +86,7 @@ export function decodeHeader(bytes: Uint8Array): CheckpointHeader | string {
   return {
     revision: view.getFloat64(8, true),
     entriesHint: view.getFloat64(16, true),
-    revisionCrc: view.getUint32(24, true),
+    compactRevision: view.getFloat64(24, true),
+    revisionCrc: view.getUint32(32, true),
   };
 }

@@ -2,9 +2,10 @@
  * The bytes of all keys, in large chunks and without one object per key. A key is known by a 32-bit
  * reference: chunk number and offset in units of eight bytes.
  *
- * Slot layout: length as 16 bits little-endian, or 0xffff and the length as 32 bits; then the bytes. Slots
- * are rounded up to a size class; a freed slot is chained in its class (reference of the next one in its
- * first four bytes) and given to the next key of that class. Reference 0 is never handed out.
+ * Slot layout: length as 16 bits little-endian, or 0xffff and the length as 32 bits; then the
+ * bytes. Slots are rounded up to a size class; a freed slot is chained in its class (reference of
+ * the next one in its first four bytes) and given to the next key of that class. Reference 0 is
+ * never handed out.
  */
 import { assert } from "../../base/assert.ts";
 
@@ -25,7 +26,9 @@ export class KeyArena {
   readonly #freeChunkIndexes: number[] = [];
   readonly #freeHeads = new Uint32Array(CLASS_COUNT);
   #bumpChunk = 0;
-  /** Next unused unit of the bump chunk; unit 0 of chunk 0 stays unused so that no reference is 0. */
+  /**
+   * Next unused unit of the bump chunk; unit 0 of chunk 0 stays unused so that no reference is 0.
+   */
   #bumpUnit = 1;
   #allocatedBytes = 0;
   /** Bytes that agreed in the last `compareFrom`. */
@@ -90,7 +93,10 @@ export class KeyArena {
     return out;
   }
 
-  /** Copies the key into `target` from `offset` on; the caller made room for `length(reference)` bytes. */
+  /**
+   * Copies the key into `target` from `offset` on; the caller made room for `length(reference)`
+   * bytes.
+   */
   copyInto(reference: number, target: Uint8Array, offset: number): void {
     const chunk = this.#chunks[reference >>> CHUNK_UNITS_BITS]!;
     const at = (reference & (CHUNK_UNITS - 1)) * UNIT_BYTES;
@@ -122,8 +128,8 @@ export class KeyArena {
   }
 
   /**
-   * Order of the stored key against `key`, whose first `from` bytes are known to agree: negative when the
-   * stored one sorts before. Leaves in `matched` how many bytes agree.
+   * Order of the stored key against `key`, whose first `from` bytes are known to agree: negative
+   * when the stored one sorts before. Leaves in `matched` how many bytes agree.
    */
   compareFrom(reference: number, key: Uint8Array, from: number): number {
     const chunk = this.#chunks[reference >>> CHUNK_UNITS_BITS]!;

@@ -1,7 +1,7 @@
 /**
- * Key bytes to entry id: open addressing with linear probing, in 256 segments that grow on their own, so
- * that growing never holds up the thread for longer than one segment takes. A slot is two words: id (0 =
- * empty) and the full hash, so that a miss or a growing segment touches no key.
+ * Key bytes to entry id: open addressing with linear probing, in 256 segments that grow on their
+ * own, so that growing never holds up the thread for longer than one segment takes. A slot is two
+ * words: id (0 = empty) and the full hash, so that a miss or a growing segment touches no key.
  */
 const SEGMENT_BITS = 8;
 const SEGMENT_COUNT = 1 << SEGMENT_BITS;
@@ -87,8 +87,9 @@ export class KeyHash {
   }
 
   /**
-   * Adds ids 1 to `count` to an empty table, given their hashes by id. Sorted by segment first: each then
-   * fills while it is in the processor's cache, three times as fast as in the order of ids.
+   * Adds ids 1 to `count` to an empty table, given their hashes by id. Sorted by segment first:
+   * each then fills while it is in the processor's cache, three times as fast as in the order of
+   * ids.
    */
   insertAll(hashes: Uint32Array, count: number): void {
     const ends = new Uint32Array(SEGMENT_COUNT + 1);

@@ -1,12 +1,13 @@
 /**
- * The key index: every key with its newest revision and its older ones, kept in typed arrays so that a
- * million keys are a handful of objects for the garbage collector. The store is its only owner; it holds no
- * values. Keys are found by hash, ranges by a tree that counts.
+ * The key index: every key with its newest revision and its older ones, kept in typed arrays so
+ * that a million keys are a handful of objects for the garbage collector. The store is its only
+ * owner; it holds no values. Keys are found by hash, ranges by a tree that counts.
  *
- * An entry's history is the list of all its revisions since the last compaction, oldest first, tombstones
- * included; etcd's generations are the stretches between tombstones. Worked example: put at 2, put at 5,
- * delete at 7, put at 9 gives newest 9 (create 9, version 1) and history 2, 5, 7t. Compacted at 6: 5, 7t
- * and 9 stay. Compacted at 7: 7t stays (a watch from 7 must see the delete). Compacted at 8: only 9.
+ * An entry's history is the list of all its revisions since the last compaction, oldest first,
+ * tombstones included; etcd's generations are the stretches between tombstones. Worked example: put
+ * at 2, put at 5, delete at 7, put at 9 gives newest 9 (create 9, version 1) and history 2, 5, 7t.
+ * Compacted at 6: 5, 7t and 9 stay. Compacted at 7: 7t stays (a watch from 7 must see the delete).
+ * Compacted at 8: only 9.
  */
 import { assert } from "../../base/assert.ts";
 import { compareBytes, isOpenEnd } from "../../base/bytes.ts";
@@ -126,9 +127,9 @@ export class KeyIndex {
   }
 
   /**
-   * Notes a revision read back from disk, in ascending order. The record says what create revision and
-   * version it has, since what lies before it may be compacted away. A lone tombstone makes an entry too
-   * (etcd's incident 19179 came from leaving it out).
+   * Notes a revision read back from disk, in ascending order. The record says what create revision
+   * and version it has, since what lies before it may be compacted away. A lone tombstone makes an
+   * entry too (etcd's incident 19179 came from leaving it out).
    */
   restore(
     key: Uint8Array,
@@ -220,8 +221,9 @@ export class KeyIndex {
   }
 
   /**
-   * Visits entries of [key, rangeEnd) in key order until `visit` answers false. Only keys that live at the
-   * newest revision, or, with `all`, those with a tombstone too. The index must not change meanwhile.
+   * Visits entries of [key, rangeEnd) in key order until `visit` answers false. Only keys that live
+   * at the newest revision, or, with `all`, those with a tombstone too. The index must not change
+   * meanwhile.
    */
   scan(key: Uint8Array, rangeEnd: Uint8Array, all: boolean, visit: (id: number) => boolean): void {
     const tree = this.#tree;
@@ -282,8 +284,9 @@ export class KeyIndex {
   }
 
   /**
-   * Drops what compaction at `revision` makes unreadable: all revisions before the newest one at or before
-   * it, and that one too if it is a tombstone older than `revision` itself. False when the key is gone.
+   * Drops what compaction at `revision` makes unreadable: all revisions before the newest one at or
+   * before it, and that one too if it is a tombstone older than `revision` itself. False when the
+   * key is gone.
    */
   prune(id: number, revision: number): boolean {
     const entries = this.#entries;

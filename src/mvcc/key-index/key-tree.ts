@@ -1,11 +1,12 @@
 /**
- * The ordered set of all keys: a B+tree of entry ids that knows how many living keys lie below each node,
- * so that counting a range at the newest revision takes two descents. It also holds the keys whose newest
- * revision is a tombstone until compaction takes them away; those are not counted.
+ * The ordered set of all keys: a B+tree of entry ids that knows how many living keys lie below each
+ * node, so that counting a range at the newest revision takes two descents. It also holds the keys
+ * whose newest revision is a tombstone until compaction takes them away; those are not counted.
  *
- * Invariants: the id stored for a child is that of the smallest entry below it; every node but the root and
- * the rightmost of its level has at least a quarter of its capacity; all leaves have the same depth and are
- * chained in key order. A position (leaf, index) is valid until the next change of the set.
+ * Invariants: the id stored for a child is that of the smallest entry below it; every node but the
+ * root and the rightmost of its level has at least a quarter of its capacity; all leaves have the
+ * same depth and are chained in key order. A position (leaf, index) is valid until the next change
+ * of the set.
  */
 import { assert } from "../../base/assert.ts";
 import type { EntryPool } from "./entry-pool.ts";
@@ -59,7 +60,10 @@ export class KeyTree {
     return this.#live;
   }
 
-  /** Goes to the first key >= `key`. The index may be one behind the leaf's last entry: use `normalize`. */
+  /**
+   * Goes to the first key >= `key`. The index may be one behind the leaf's last entry: use
+   * `normalize`.
+   */
   seek(key: Uint8Array): void {
     let node = this.#root;
     let matchedLow = 0;
@@ -200,7 +204,10 @@ export class KeyTree {
     if (count < LEAF_ENTRIES_MIN && this.#height > 0) this.#rebalance();
   }
 
-  /** Fills an empty tree from ids (with LIVE_BIT where living) in key order; `next` answers 0 at the end. */
+  /**
+   * Fills an empty tree from ids (with LIVE_BIT where living) in key order; `next` answers 0 at the
+   * end.
+   */
   fill(next: () => number): void {
     assert(this.#count === 0, "only an empty tree can be filled");
     const filled = fillNodes(this.#nodes, this.#root, next);
@@ -233,7 +240,10 @@ export class KeyTree {
     }
   }
 
-  /** Notes a new smallest entry for the child at `level` of the way, and upwards where it is the first. */
+  /**
+   * Notes a new smallest entry for the child at `level` of the way, and upwards where it is the
+   * first.
+   */
   #setSmallest(level: number, id: number): void {
     for (; level >= 0; level--) {
       const node = this.#pathNodes[level]!;
@@ -279,7 +289,9 @@ export class KeyTree {
     this.#addChild(this.#height - 1, left, right, smallest, rightWords[rightAt + 1]!);
   }
 
-  /** Puts `right` behind the child at `level` of the way (that child is `left`), splitting upwards. */
+  /**
+   * Puts `right` behind the child at `level` of the way (that child is `left`), splitting upwards.
+   */
   #addChild(level: number, left: number, right: number, smallest: number, live: number): void {
     for (; level >= 0; level--) {
       const node = this.#pathNodes[level]!;
@@ -338,7 +350,9 @@ export class KeyTree {
     return other;
   }
 
-  /** Merges or evens out the too small leaf of the last descent, then its parents as far as needed. */
+  /**
+   * Merges or evens out the too small leaf of the last descent, then its parents as far as needed.
+   */
   #rebalance(): void {
     for (let level = this.#height - 1; level >= 0; level--) {
       const parent = this.#pathNodes[level]!;

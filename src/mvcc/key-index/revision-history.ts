@@ -1,10 +1,10 @@
 /**
- * The older revisions of keys (all but the newest), oldest first, in blocks. A key's blocks are chained from
- * the newest to the oldest; only the newest one grows, by doubling up to 512 revisions, so that a key with a
- * million revisions costs neither a huge copy nor a long chain.
+ * The older revisions of keys (all but the newest), oldest first, in blocks. A key's blocks are
+ * chained from the newest to the oldest; only the newest one grows, by doubling up to 512
+ * revisions, so that a key with a million revisions costs neither a huge copy nor a long chain.
  *
- * Block layout in words: count, capacity class, reference of the older block; then three words per revision:
- * main low, main high, sub with TOMBSTONE_BIT. Reference 0 is "none".
+ * Block layout in words: count, capacity class, reference of the older block; then three words per
+ * revision: main low, main high, sub with TOMBSTONE_BIT. Reference 0 is "none".
  */
 import { assert } from "../../base/assert.ts";
 

@@ -1,7 +1,7 @@
 /**
- * The last creations and deletions of keys, newest last, in a ring. With it the number of keys at a recent
- * revision follows from the present number: kube-apiserver counts at the same slightly old revision on every
- * page of a list, and walking all keys for each page would be quadratic.
+ * The last creations and deletions of keys, newest last, in a ring. With it the number of keys at a
+ * recent revision follows from the present number: kube-apiserver counts at the same slightly old
+ * revision on every page of a list, and walking all keys for each page would be quadratic.
  */
 const CAPACITY = 1 << 15;
 

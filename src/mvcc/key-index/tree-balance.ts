@@ -1,6 +1,7 @@
 /**
- * What happens to a node of the key tree that became too small: it is merged with a sibling under the same
- * parent, or, where both together do not fit into one node, entries move over until both are even.
+ * What happens to a node of the key tree that became too small: it is merged with a sibling under
+ * the same parent, or, where both together do not fit into one node, entries move over until both
+ * are even.
  */
 import {
   CHILD_WORDS,

@@ -1,9 +1,11 @@
 /**
- * The nodes of the key tree: 128 words each, in chunks, addressed by number. Node 0 is never handed out.
+ * The nodes of the key tree: 128 words each, in chunks, addressed by number. Node 0 is never handed
+ * out.
  *
- * Leaf:  word 0 count, 1 living entries, 2 next leaf (0: none), from 3 on entry ids, LIVE_BIT set when the
- *        key lives at the newest revision.
- * Inner: word 0 count, from 3 on per child: node, id of the smallest entry below it, living entries below it.
+ * Leaf:  word 0 count, 1 living entries, 2 next leaf (0: none), from 3 on entry ids, LIVE_BIT set
+ *        when the key lives at the newest revision.
+ * Inner: word 0 count, from 3 on per child: node, id of the smallest entry below it, living entries
+ *        below it.
  *
  * Whether a node is a leaf follows from its depth; nodes do not say it.
  */
@@ -83,7 +85,10 @@ export class TreeNodes {
     return inner ? words[first + 1]! : words[first]! & ID_MASK;
   }
 
-  /** A new inner node over `count` children from `first` on, which are inner nodes themselves or leaves. */
+  /**
+   * A new inner node over `count` children from `first` on, which are inner nodes themselves or
+   * leaves.
+   */
   addInner(
     children: readonly number[],
     first: number,

@@ -1,6 +1,7 @@
 /**
- * Run by hand: `bun src/mvcc/testing/bench.ts [directory] [keys]`. A store of a million keys on the real disk:
- * nanoseconds per operation, how long commits block the thread, memory, garbage collection, restart.
+ * Run by hand: `bun src/mvcc/testing/bench.ts [directory] [keys]`. A store of a million keys on the
+ * real disk: nanoseconds per operation, how long commits block the thread, memory, garbage
+ * collection, restart.
  */
 import { fullGC } from "bun:jsc";
 import { utf8 } from "../../base/bytes.ts";

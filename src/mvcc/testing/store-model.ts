@@ -1,4 +1,6 @@
-/** The simplest store that could be right: every change ever made in one list. For property tests. */
+/**
+ * The simplest store that could be right: every change ever made in one list. For property tests.
+ */
 import type { RevisionProblem } from "../types.ts";
 
 export interface ModelChange {
