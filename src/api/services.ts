@@ -44,6 +44,7 @@ export interface MaintenanceService {
   hash: Unary<wire.HashRequest, wire.HashResponseInit>;
   hashKV: Unary<wire.HashKVRequest, wire.HashKVResponseInit>;
   snapshot: ServerStream<wire.SnapshotRequest, wire.SnapshotResponseInit>;
+  moveLeader: Unary<wire.MoveLeaderRequest, wire.MoveLeaderResponseInit>;
 }
 
 /** Answers for probes and pages that are not RPCs. */

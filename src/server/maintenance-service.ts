@@ -7,6 +7,8 @@ import {
   type DefragmentRequest,
   type DefragmentResponseInit,
   encodeAlarmRequest,
+  errBadLeaderTransferee,
+  errNotLeader,
   errUnknownMethod,
   type HashKVRequest,
   type HashKVResponseInit,
@@ -14,6 +16,8 @@ import {
   type HashResponseInit,
   type MaintenanceService,
   type MemberInstruments,
+  type MoveLeaderRequest,
+  type MoveLeaderResponseInit,
   type SnapshotRequest,
   type SnapshotResponseInit,
   type StatusRequest,
@@ -175,6 +179,15 @@ export class MaintenanceServer implements MaintenanceService {
 
   snapshot(_request: SnapshotRequest, call: StreamCall<SnapshotResponseInit>): void {
     streamSnapshot(this.#parts, call);
+  }
+
+  /** In a cluster of one the only voter leads already; the answer has no header (observed on real members). */
+  moveLeader(request: MoveLeaderRequest, call: UnaryCall<MoveLeaderResponseInit>): void {
+    const { log, memberId, membership } = this.#parts;
+    const target = membership.member(request.targetID);
+    if (log.status().leader !== memberId) call.fail(errNotLeader);
+    else if (target === undefined || target.isLearner) call.fail(errBadLeaderTransferee);
+    else call.succeed({});
   }
 }
 

@@ -12,6 +12,7 @@ import {
   RangeRequestSortOrder as SortOrder,
   type StreamCall,
 } from "../api/index.ts";
+import { copyBytes } from "../base/bytes.ts";
 import type { Store } from "../mvcc/index.ts";
 import { errorOfRevision, type TxnView } from "../state-machine/index.ts";
 import type { HeaderFactory } from "./response-header.ts";
@@ -68,8 +69,8 @@ class RangeStreaming {
     this.#call = call;
     this.#header = parts.headers.header(parts.store.revision());
     this.#revision = request.revision > 0 ? request.revision : parts.store.revision();
-    this.#nextKey = request.key.slice();
-    this.#rangeEnd = request.range_end.slice();
+    this.#nextKey = copyBytes(request.key);
+    this.#rangeEnd = copyBytes(request.range_end);
     this.#limit = Math.max(request.limit, 0);
   }
 

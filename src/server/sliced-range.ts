@@ -9,6 +9,7 @@ import {
   type RangeResponseInit,
   type UnaryCall,
 } from "../api/index.ts";
+import { copyBytes } from "../base/bytes.ts";
 import type { Store } from "../mvcc/index.ts";
 import {
   errorOfRevision,
@@ -77,8 +78,8 @@ class LongRead {
     this.#call = call;
     this.#plan = planRange(request);
     // The request's bytes are views of a socket buffer that is gone by the next slice.
-    this.#key = request.key.slice();
-    this.#rangeEnd = request.range_end.slice();
+    this.#key = copyBytes(request.key);
+    this.#rangeEnd = copyBytes(request.range_end);
     this.#nextKey = this.#key;
     this.#begin();
   }

@@ -33,6 +33,7 @@ import type { WatchResponseEncoder } from "./watch-service-encoder.ts";
 import { PROGRESS_NOTIFY_INTERVAL_MS_MIN, type WatchServiceParts } from "./watch-service-parts.ts";
 
 /** The id in responses that concern no watcher: refused creates and progress of the whole stream. */
+const ID_OUT_OF_RANGE = "mvcc: watch ID beyond 2^53 is not supported";
 const NO_WATCH_ID = -1;
 
 /** What an empty key stands for in a watch. */
@@ -172,6 +173,11 @@ export class WatchSession implements WatchSink {
     // etcd looks at the revision before it looks at permissions.
     if (request.start_revision < 0) {
       this.#refuse(CREATE_REASONS["negative-revision"]);
+      return;
+    }
+    // Beyond 2^53 two ids would be one number: an error is better than events under another's id.
+    if (!Number.isSafeInteger(request.watch_id)) {
+      this.#refuse(ID_OUT_OF_RANGE);
       return;
     }
     const key = request.key.length === 0 ? SMALLEST_KEY : request.key;
