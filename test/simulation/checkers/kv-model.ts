@@ -9,12 +9,14 @@ import {
   type KeyValue,
   type KvRequest,
   type KvResponse,
+  sameEvent,
   sameKeyValue,
   sameList,
   saysChanged,
 } from "./kv-operations.ts";
 import { byKey, type KvRun, type KvView, type Past, runRequest } from "./kv-run.ts";
 import { textHash } from "./register-model.ts";
+import type { RevisionHistory } from "./revision-history.ts";
 
 export type KvEntry = HistoryEntry<KvRequest, KvResponse>;
 
@@ -55,51 +57,76 @@ export class KvState implements KvView {
 
   after(request: KvRequest, run: KvRun): KvState {
     if (run.response.kind === "error") return this;
-    let { compactRevision, keys, leases, contentHash } = this;
-    if (request.kind === "compact") compactRevision = request.revision;
-    if (request.kind === "lease-grant") leases = new Set(leases).add(request.lease);
-    if (request.kind === "lease-revoke") leases = without(leases, request.lease);
-    if (leases !== this.leases) {
-      contentHash ^= leaseHash((request as { lease: bigint }).lease);
+    const state = this.withKeys(run);
+    const { revision, keys, leases, contentHash } = state;
+    if (request.kind === "compact") {
+      return new KvState(revision, request.revision, keys, leases, contentHash);
     }
-    if (run.changed.size > 0) {
-      const changedKeys = new Map(keys);
-      for (const [key, keyValue] of run.changed) {
-        const before = keys.get(key);
-        if (before !== undefined) contentHash ^= keyValueHash(before);
-        if (keyValue === null) changedKeys.delete(key);
-        else {
-          changedKeys.set(key, keyValue);
-          contentHash ^= keyValueHash(keyValue);
-        }
+    if (request.kind !== "lease-grant" && request.kind !== "lease-revoke") return state;
+    const changed = new Set(leases);
+    if (request.kind === "lease-grant") changed.add(request.lease);
+    else changed.delete(request.lease);
+    const hash = contentHash ^ leaseHash(request.lease);
+    return new KvState(revision, this.compactRevision, keys, changed, hash);
+  }
+
+  /** Leases and compaction as they are. */
+  withKeys(run: KvRun): KvState {
+    if (run.events.length === 0) return this;
+    let { contentHash } = this;
+    const keys = new Map(this.keys);
+    for (const [key, keyValue] of run.changed) {
+      const before = keys.get(key);
+      if (before !== undefined) contentHash ^= keyValueHash(before);
+      if (keyValue === null) {
+        keys.delete(key);
+        continue;
       }
-      keys = changedKeys;
-    } else if (compactRevision === this.compactRevision && leases === this.leases) return this;
-    const revision = this.revision + (run.events.length > 0 ? 1 : 0);
-    return new KvState(revision, compactRevision, keys, leases, contentHash);
+      keys.set(key, keyValue);
+      contentHash ^= keyValueHash(keyValue);
+    }
+    return new KvState(this.revision + 1, this.compactRevision, keys, this.leases, contentHash);
   }
 }
 
 /** A new store: the first write makes revision 2. */
 export const emptyStore = new KvState(1, -1, new Map(), new Set());
 
-/** `initial`: where a window of a longer history begins. `past` reads older revisions, or they are not compared. */
-export function kvModel(
-  initial: KvState = emptyStore,
-  past?: Past,
-): Model<KvState, KvRequest, KvResponse> {
+export interface KvModelOptions {
+  /** Where a window of a longer history begins. */
+  readonly initial?: KvState;
+  /** The log: old revisions are read in it, and each write must make the events that stand in it. */
+  readonly history?: RevisionHistory;
+  /**
+   * Leaves out which leases exist and what is compacted: apart.ts checks them. They change without a
+   * revision, so that lost grants, revokes, expiries and compactions make a long search hopeless.
+   */
+  readonly keysOnly?: boolean;
+}
+
+export function kvModel(options: KvModelOptions = {}): Model<KvState, KvRequest, KvResponse> {
+  const { initial = emptyStore, history, keysOnly = false } = options;
+  const past = history && pastOf(history);
   return {
     initial,
     step(state, input, output) {
+      if (keysOnly && output !== null && isApart(output)) return [true, state];
       if (output !== null && !isNear(state.revision, output)) return [false, state];
-      const run = runRequest(state, input, past);
+      const view = keysOnly ? keysOf(state, input) : state;
+      const run = runRequest(view, input, past);
       if (output !== null && !matches(run, output)) return [false, state];
-      return [true, state.after(input, run)];
+      if (history !== undefined && run.events.length > 0) {
+        const logged = history.eventsAt(state.revision + 1);
+        if (!sameList(run.events, logged, sameEvent)) return [false, state];
+      }
+      return [true, keysOnly ? state.withKeys(run) : state.after(input, run)];
     },
     hash: (state) => state.contentHash ^ Math.imul(state.revision, 31) ^ state.compactRevision,
     equal: sameState,
-    preservesState: (input, output) =>
-      !canWrite(input) || (output !== null && saysUnchanged(input, output)),
+    preservesState(input, output) {
+      if (keysOnly && (input.kind === "compact" || input.kind === "lease-grant")) return true;
+      return !canWrite(input) || (output !== null && saysUnchanged(input, output));
+    },
     progress: {
       of: (state) => state.revision,
       last(_input, output) {
@@ -107,6 +134,26 @@ export function kvModel(
         return saysChanged(output) ? output.revision - 1 : output.revision;
       },
     },
+  };
+}
+
+export function pastOf(history: RevisionHistory): Past {
+  return (key, rangeEnd, revision) =>
+    history.covers(revision) ? history.rangeAt(key, rangeEnd, revision) : null;
+}
+
+/** Refusals that keys do not explain. */
+function isApart(output: KvResponse): boolean {
+  return output.kind === "error" && output.error !== "future-revision";
+}
+
+function keysOf(state: KvState, input: KvRequest): KvView {
+  return {
+    revision: state.revision,
+    compactRevision: -1,
+    leases: { has: () => input.kind !== "lease-grant" },
+    get: (key) => state.get(key),
+    range: (key, rangeEnd) => state.range(key, rangeEnd),
   };
 }
 
@@ -166,12 +213,6 @@ function sameState(a: KvState, b: KvState): boolean {
     if (!sameKeyValue(keyValue, b.keys.get(key) ?? null)) return false;
   }
   return true;
-}
-
-function without(leases: ReadonlySet<bigint>, lease: bigint): ReadonlySet<bigint> {
-  const left = new Set(leases);
-  left.delete(lease);
-  return left;
 }
 
 function hashOf(keys: ReadonlyMap<string, KeyValue>, leases: ReadonlySet<bigint>): number {

@@ -48,7 +48,10 @@ export const keyModel: Model<string | null, KeyOperation, true> = {
 export function perKey(entries: readonly KvEntry[]): KeyEntry[] {
   const keys = new Set<string>();
   const keysOfLease = new Map<bigint, Set<string>>();
-  for (const { input } of entries) noteKeys(input, keys, keysOfLease);
+  for (const { input, outcome } of entries) {
+    noteKeys(input, keys, keysOfLease);
+    if (outcome.kind === "ok") noteAnswered(outcome.output, keys);
+  }
   const projected: KeyEntry[] = [];
   const add = (from: KvEntry, touches: Touches, outcome: Outcome<true>) => {
     for (const [key, list] of touches.lists) {
@@ -95,6 +98,12 @@ function noteKeys(
   const attached = keysOfLease.get(request.lease);
   if (attached === undefined) keysOfLease.set(request.lease, new Set([request.key]));
   else attached.add(request.key);
+}
+
+/** A key that nobody wrote may be answered all the same, and must not pass. */
+function noteAnswered(response: KvResponse, keys: Set<string>): void {
+  if (response.kind === "range") for (const { key } of response.keyValues ?? []) keys.add(key);
+  if (response.kind === "txn") for (const each of response.responses) noteAnswered(each, keys);
 }
 
 /** What a request without an answer may have done: nothing, or all of one of these. */

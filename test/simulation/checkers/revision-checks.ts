@@ -1,7 +1,7 @@
 // Checks of revisions in time linear in the history (but for sorting): too weak to prove linearizability,
 // fast enough for every run of any length, and with a message that names the culprit.
 
-import { type KvEntry, matches } from "./kv-model.ts";
+import { type KvEntry, matches, pastOf } from "./kv-model.ts";
 import { canWrite, type KvRequest, type KvResponse, saysChanged } from "./kv-operations.ts";
 import { runRequest } from "./kv-run.ts";
 import type { RevisionHistory } from "./revision-history.ts";
@@ -54,8 +54,7 @@ export function checkRevisions(entries: readonly KvEntry[], baseRevision = 1): V
 export function checkAnswers(entries: readonly KvEntry[], history: RevisionHistory): Violation[] {
   const violations = new Violations();
   for (const gap of history.gaps) violations.add("gap", `the log holds nothing at revision ${gap}`);
-  const past = (key: string, rangeEnd: string, revision: number) =>
-    history.covers(revision) ? history.rangeAt(key, rangeEnd, revision) : null;
+  const past = pastOf(history);
   for (const [place, { input, outcome }] of entries.entries()) {
     if (outcome.kind !== "ok" || outcome.output.kind === "error") continue;
     if (input.kind === "lease-grant" || input.kind === "compact") continue;

@@ -213,7 +213,7 @@ class WatchCheck {
     for (const [place, event] of wanted.entries()) {
       if (mayMiss && place >= got.length) break;
       if (got.some((each) => sameEvent(each, event))) continue;
-      const isFirst = from === 0 && !this.#hasEventBefore(revision);
+      const isFirst = !this.#hasEventBefore(revision);
       this.#add(isFirst ? "resumable" : "reliable", `${show(event)} never came`);
     }
     for (const [place, event] of got.entries()) {
