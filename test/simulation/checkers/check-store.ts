@@ -26,11 +26,10 @@ export function checkStore(
     ...checkDurableAcks(entries, history),
   ];
   if (linear.length > 0) return linear;
-  const linearizable = resolveUnknown(entries, history).filter(
-    ({ input }) => input.kind !== "range" || !input.serializable,
-  );
+  const settled = resolveUnknown(entries, history);
+  const linearizable = settled.filter(({ input }) => input.kind !== "range" || !input.serializable);
   return [
-    ...search("keys", perKey(entries), keyModel, bounds),
+    ...search("keys", perKey(settled), keyModel, bounds),
     ...search("leases", perLease(entries), leaseModel, bounds),
     ...search("compactions", compactions(entries), compactionModel, bounds),
     ...search("store", linearizable, kvModel({ history, keysOnly: true }), bounds),

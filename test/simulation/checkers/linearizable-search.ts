@@ -5,11 +5,14 @@
 // the list. Operations of unknown outcome lie in a list of their own: none has to be taken, so the search
 // is done when the completed ones are, and they are tried last.
 //
-// Three things keep the tree small, none of which changes the verdict:
+// What keeps the tree small, none of which changes the verdict:
 // - a configuration (set of linearized operations, state) is entered once;
 // - a legal operation that preserves the state is taken without an alternative: whatever order holds it
 //   later holds with it moved here;
-// - with a model that counts progress, a state past the last place of an operation still to come is dead.
+// - with a model that counts progress, a state past the last place of an operation still to come is dead;
+// - of maybes with equal inputs the one called first is taken first;
+// - a maybe that the very next operation makes pointless, because that leads to the same state without it,
+//   is not taken: an order with the fewest maybes has none of these.
 
 import type { Model } from "./history.ts";
 
@@ -59,6 +62,8 @@ export class LinearizableSearch<State, Input, Output> {
   readonly #returnEvent: Int32Array;
   /** Per maybe: the number of completed operations that returned before its call, as an event. */
   readonly #maybeAfterEvent: Int32Array;
+  /** Per maybe: the one before it with an equal input, or -1. */
+  readonly #twin: Int32Array;
 
   /** Bits of linearized operations: completed ones, then maybes from a word boundary on. */
   readonly #bits: Int32Array;
@@ -98,6 +103,7 @@ export class LinearizableSearch<State, Input, Output> {
     this.#callEvent = new Int32Array(count);
     this.#returnEvent = new Int32Array(count);
     this.#maybeAfterEvent = new Int32Array(this.#maybes.length);
+    this.#twin = twinsOf(this.#maybes.map(({ input }) => input));
     this.#layOutEvents();
     this.#completedWords = (count + 31) >>> 5;
     this.#bits = new Int32Array(this.#completedWords + ((this.#maybes.length + 31) >>> 5));
@@ -153,7 +159,8 @@ export class LinearizableSearch<State, Input, Output> {
     let maybe = from;
     for (; maybe < this.#maybes.length; maybe++) {
       if (this.#maybeAfterEvent[maybe]! >= returnEvent) break;
-      if (this.#has(this.#completedWords * 32 + maybe)) continue;
+      if (this.#hasMaybe(maybe)) continue;
+      if (this.#twin[maybe]! >= 0 && !this.#hasMaybe(this.#twin[maybe]!)) continue;
       if (this.#take(this.#completed.length + maybe, this.#maybes[maybe]!.input, null)) return -1;
     }
     return maybe;
@@ -166,6 +173,7 @@ export class LinearizableSearch<State, Input, Output> {
     const isMaybe = operation >= this.#completed.length;
     // An effect nobody can see is no effect; not taking it leaves more open.
     if (isMaybe && this.#model.equal(state, this.#state)) return false;
+    if (this.#makesPointless(input, output, state)) return false;
     const highestBefore = this.#highest;
     this.#mark(operation);
     if (this.#isDead(state) || (!this.#isFree(operation) && !this.#enter(state))) {
@@ -194,6 +202,15 @@ export class LinearizableSearch<State, Input, Output> {
       }
       if (!this.#isFree(choice.operation)) return choice.operation;
     }
+  }
+
+  /** Whether the last choice was a maybe without which this step would lead to the same state. */
+  #makesPointless(input: Input, output: Output | null, state: State): boolean {
+    const last = this.#choices.at(-1);
+    if (last === undefined || last.operation < this.#completed.length) return false;
+    this.steps++;
+    const [ok, without] = this.#model.step(last.stateBefore, input, output);
+    return ok && this.#model.equal(without, state);
   }
 
   #isFree(operation: number): boolean {
@@ -237,6 +254,10 @@ export class LinearizableSearch<State, Input, Output> {
 
   #has(bit: number): boolean {
     return ((this.#bits[bit >>> 5]! >>> (bit & 31)) & 1) === 1;
+  }
+
+  #hasMaybe(maybe: number): boolean {
+    return this.#has(this.#completedWords * 32 + maybe);
   }
 
   #mark(operation: number): void {
@@ -323,6 +344,18 @@ export class LinearizableSearch<State, Input, Output> {
       this.#previous[event] = event === 0 ? 2 * count : event - 1;
     }
   }
+}
+
+function twinsOf(inputs: readonly unknown[]): Int32Array {
+  const latest = new Map<string, number>();
+  return Int32Array.from(inputs, (input, at) => {
+    const text = JSON.stringify(input, (_, value) =>
+      typeof value === "bigint" ? `${value}n` : value,
+    );
+    const twin = latest.get(text) ?? -1;
+    latest.set(text, at);
+    return twin;
+  });
 }
 
 function compare(a: number, b: number): number {
