@@ -28,31 +28,12 @@ export const GATES: readonly Gate[] = [
 /** Every gate's setting by name, or why the text is refused. */
 export function parseFeatureGates(text: string): Map<string, boolean> | ConfigProblem {
   const settings = new Map(GATES.map((gate) => [gate.name, gate.fallback]));
-  for (const part of text.split(",").filter((item) => item.trim() !== "")) {
-    const [name, value] = part.split("=").map((item) => item.trim()) as [string, string?];
-    if (value === undefined) {
-      return new ConfigProblem("verify", `missing bool value for feature gate ${name}`);
-    }
-    const parsed = parseBool(value);
-    if ("failure" in parsed) {
-      return new ConfigProblem(
-        "verify",
-        `invalid value of ${name}=${value}: it must be true or false`,
-      );
-    }
-    const wanted = parsed.value;
-    const gates = GATES.filter((gate) => gate.name === name || `All${title(gate.stage)}` === name);
-    if (gates.length === 0)
-      return new ConfigProblem("verify", `unrecognized feature gate: ${name}`);
-    for (const gate of gates) {
-      if (gate.switchable) settings.set(gate.name, wanted);
-      else if (gate.name === name && wanted !== gate.fallback) {
-        return new ConfigProblem(
-          "verify",
-          `feature gate ${name} is not supported by this version of cairn`,
-        );
-      }
-    }
+  const parts = text.split(",").filter((item) => item.trim() !== "");
+  // A gate that is named itself is what its own setting says, wherever its group is named.
+  const inGroupsFirst = parts.sort((a, b) => Number(isGroup(b)) - Number(isGroup(a)));
+  for (const part of inGroupsFirst) {
+    const problem = applySetting(settings, part);
+    if (problem !== null) return problem;
   }
   if (settings.get("LeaseCheckpointPersist") && !settings.get("LeaseCheckpoint")) {
     return new ConfigProblem(
@@ -61,6 +42,35 @@ export function parseFeatureGates(text: string): Map<string, boolean> | ConfigPr
     );
   }
   return settings;
+}
+
+function isGroup(part: string): boolean {
+  return /^\s*All(Alpha|Beta)\s*=/.test(part);
+}
+
+function applySetting(settings: Map<string, boolean>, part: string): ConfigProblem | null {
+  const [name, value] = part.split("=").map((item) => item.trim()) as [string, string?];
+  if (value === undefined) {
+    return new ConfigProblem("verify", `missing bool value for feature gate ${name}`);
+  }
+  const parsed = parseBool(value);
+  if ("failure" in parsed) {
+    const message = `invalid value of ${name}=${value}: it must be true or false`;
+    return new ConfigProblem("verify", message);
+  }
+  const wanted = parsed.value;
+  const gates = GATES.filter((gate) => gate.name === name || `All${title(gate.stage)}` === name);
+  if (gates.length === 0) {
+    return new ConfigProblem("verify", `unrecognized feature gate: ${name}`);
+  }
+  for (const gate of gates) {
+    if (gate.switchable) settings.set(gate.name, wanted);
+    else if (gate.name === name && wanted !== gate.fallback) {
+      const message = `feature gate ${name} is not supported by this version of cairn`;
+      return new ConfigProblem("verify", message);
+    }
+  }
+  return null;
 }
 
 function title(stage: string): string {

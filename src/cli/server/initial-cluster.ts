@@ -36,15 +36,16 @@ export async function initialPeerProblem(config: Config): Promise<ConfigProblem 
   if (!byName.has(name)) {
     return start(`couldn't find local name "${name}" in the initial cluster configuration`);
   }
-  const all = [...byName.values()].flat();
-  if (new Set(all).size < all.length) {
-    const text = [...byName]
-      .sort()
-      .flatMap(([owner, urls]) => urls.map((url) => `${owner}=${url}`));
-    return start(`initial cluster ${text.join(",")} has duplicate url`);
-  }
   if (config["initial-cluster-state"] === "existing") return null;
-  return await compare(name, ownInitialUrls(config), config["initial-advertise-peer-urls"]);
+  const own = await compare(name, ownInitialUrls(config), config["initial-advertise-peer-urls"]);
+  return own ?? duplicateProblem(byName);
+}
+
+function duplicateProblem(byName: ReadonlyMap<string, readonly string[]>): ConfigProblem | null {
+  const all = [...byName.values()].flat();
+  if (new Set(all).size === all.length) return null;
+  const text = [...byName].sort().flatMap(([owner, urls]) => urls.map((url) => `${owner}=${url}`));
+  return start(`initial cluster ${text.join(",")} has duplicate url`);
 }
 
 async function compare(

@@ -41,7 +41,7 @@ export function sayNotices(log: RootLogger, notices: readonly Notice[]): void {
   for (const { level, message, fields } of notices) log[level](message, fields);
 }
 
-/** The settings are well formed, and the member cannot start with them. The second message misleads, but tools know it. */
+/** Well formed settings that a member cannot start with. The second message misleads, but tools know it. */
 export function failStart(log: RootLogger, why: string): number {
   log.warn("failed to start etcd", { error: why });
   log.fatal("discovery failed", { error: why });

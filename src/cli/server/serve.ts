@@ -9,7 +9,6 @@ import type { GivenFlags } from "./given-flags.ts";
 import { type CommandLine, parseArguments } from "./parse-arguments.ts";
 import { configFileOf, readEnvironment } from "./read-environment.ts";
 import { EXIT_OK, refuse, sayNotices } from "./refuse.ts";
-import { startMember } from "./start-member.ts";
 import { flagHelp, USAGE } from "./usage.ts";
 import { printVersion } from "./version-text.ts";
 
@@ -32,7 +31,8 @@ export async function runServer(args: readonly string[]): Promise<number> {
   const log = openLog(made.config);
   if (log instanceof ConfigProblem) return refuse(log, given.notices, args);
   sayStart(log, given, made, args);
-  return startMember(made.config, log);
+  // Loaded only now: a refused start, a version and a help text come at once.
+  return (await import("./start-member.ts")).startMember(made.config, log);
 }
 
 function wantsVersion(given: GivenFlags): boolean {

@@ -55,8 +55,9 @@ export async function startMember(config: Config, log: RootLogger): Promise<numb
     await new Promise<void>((ready) => member.start(ready));
     // Nothing is served before the log is replayed and this member's own entries are applied.
     await Promise.all(listeners.map((listener) => listener.start()));
-    announce(config, listeners, log);
+    // Before anybody hears that this member is ready: who hears it may end it at once.
     stopOnSignal(member, listeners, config, log);
+    announce(config, listeners, log);
     return STAYS;
   } catch (error) {
     return failStart(log, problemText(error));
