@@ -165,9 +165,12 @@ export const divergences: readonly Divergence[] = [
     id: "put-after-open-delete",
     etcd:
       "A txn that deletes [key, \\0) and then puts a deleted key with ignore_value or ignore_lease " +
-      "passes the checks, ends the server while it is applied, and again at every restart.",
-    cairn: "Refuses the txn with InvalidArgument `etcdserver: key not found`; nothing is changed.",
-    reason: "No request may end a server.",
+      "passes the checks, ends the server while it is applied, and again at every restart. Without " +
+      "those options the put is lost by a compaction at that revision, and a read of it ends the server.",
+    cairn:
+      "Refuses the first with InvalidArgument `etcdserver: key not found`, changing nothing; keeps " +
+      "the put of the second.",
+    reason: "No request may end a server, and no acknowledged write may be lost.",
   },
 ];
 

@@ -198,3 +198,30 @@ const compactZeroCases: Cases = {
 differentialArea("kv-write", { ...putCases, ...deleteCases });
 differentialArea("kv-compact", compactCases);
 differentialArea("kv-compact-zero", compactZeroCases);
+
+/** Deleted and put again in one revision, which is then compacted: only cairn is asked. */
+const sameRevisionCases: Cases = {
+  "compact: a put after an open-ended delete in the same txn survives": async (side) => {
+    await side.put(side.key("a"), "1");
+    const success = [
+      { request_delete_range: { key: side.key("a"), range_end: "\0" } },
+      { request_put: { key: side.key("a"), value: "2" } },
+    ];
+    await side.txn({ success });
+    const revision = side.base + 2;
+    const kvs = [
+      { key: side.key("a"), create_revision: `${revision}`, mod_revision: `${revision}` },
+    ];
+    const { clusterId, memberId } = side.identity;
+    const header = { cluster_id: clusterId, member_id: memberId, revision: `${revision}` };
+    const term = { raft_term: "2" };
+    const compacted = { ok: { header: { ...header, ...term } } };
+    const request = { revision, physical: true };
+    await side.diverging("put-after-open-delete", "KV", "Compact", request, compacted);
+    const pair = { ...kvs[0]!, version: "1", value: "2" };
+    const found = { ok: { header: { ...header, ...term }, kvs: [pair], count: "1" } };
+    await side.diverging("put-after-open-delete", "KV", "Range", { key: side.key("a") }, found);
+  },
+};
+
+differentialArea("kv-compact-same-revision", sameRevisionCases);

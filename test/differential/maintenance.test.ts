@@ -126,6 +126,7 @@ const cases: Cases = {
     await side.call("KV", "Compact", { revision: side.base + 7, physical: true });
     await side.call("Maintenance", "HashKV", {});
     await side.call("Maintenance", "HashKV", { revision: 1 });
+    await side.call("Maintenance", "HashKV", { revision: -1 });
   },
   "hash of the backend is a number": async (side) => {
     const answer = okOf(await side.quiet("Maintenance", "Hash", {}));

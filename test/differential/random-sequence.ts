@@ -13,16 +13,19 @@ const keys = ["a", "a\0", "aa", "ab", "b", "b/1", "b/2", "c", "d\xff", "e", "f",
 const leaseIds = [11, 12, 13];
 const nestingMax = 2;
 
-/** What the puts and deletes of one request may do. A txn has either deletes without an upper end or
- * puts that need their key, never both: etcd overlooks that such a delete covers the put, and ends. */
+/** What one request may hold. A txn has deletes without an upper end or puts, never both: etcd overlooks
+ * that such a delete covers a put, ends when the put needs its key, and loses the put when it compacts at
+ * that very revision. */
 interface Liberties {
   readonly openDeletes: boolean;
-  readonly ignoringPuts: boolean;
+  readonly puts: boolean;
 }
-const single: Liberties = { openDeletes: true, ignoringPuts: true };
+const single: Liberties = { openDeletes: true, puts: true };
 
 export class RandomSequence {
   #state: number;
+  /** Where a compaction may still be sweeping: the hash there changes when it has finished. */
+  #sweepingRevision = 0;
   /** The revision both stores are at, told by the caller after each step. */
   revision = 1;
 
@@ -32,7 +35,7 @@ export class RandomSequence {
 
   next(): RandomStep {
     const draw = this.#below(100);
-    if (draw < 30) return kv("Put", this.#put(single));
+    if (draw < 30) return kv("Put", this.#put());
     if (draw < 42) return kv("DeleteRange", this.#deleteRange(single));
     if (draw < 65) return kv("Range", this.#range());
     if (draw < 86) return kv("Txn", this.#txn(0, this.#liberties()));
@@ -40,21 +43,21 @@ export class RandomSequence {
     if (draw < 93) return lease("LeaseGrant", { TTL: 600, ID: this.#lease() });
     if (draw < 95) return lease("LeaseRevoke", { ID: this.#lease() });
     if (draw < 97) return lease("LeaseTimeToLive", { ID: this.#lease(), keys: true });
-    return { service: "Maintenance", name: "HashKV", request: { revision: this.#revision() } };
+    return { service: "Maintenance", name: "HashKV", request: this.#hash() };
   }
 
   #liberties(): Liberties {
-    const openDeletes = this.#chance(50);
-    return { openDeletes, ignoringPuts: !openDeletes };
+    const openDeletes = this.#chance(20);
+    return { openDeletes, puts: !openDeletes };
   }
 
-  #put(liberties: Liberties): JsonObject {
+  #put(): JsonObject {
     const request: JsonObject = { key: this.#key() };
     if (!this.#chance(15)) request.value = `v${this.#below(50)}`;
     if (this.#chance(20)) request.lease = this.#lease();
     if (this.#chance(30)) request.prev_kv = true;
-    if (liberties.ignoringPuts && this.#chance(8)) request.ignore_value = true;
-    if (liberties.ignoringPuts && this.#chance(8)) request.ignore_lease = true;
+    if (this.#chance(8)) request.ignore_value = true;
+    if (this.#chance(8)) request.ignore_lease = true;
     return request;
   }
 
@@ -90,7 +93,7 @@ export class RandomSequence {
 
   #operation(depth: number, liberties: Liberties): JsonObject {
     const draw = this.#below(10);
-    if (draw < 4) return { request_put: this.#put(liberties) };
+    if (draw < 4 && liberties.puts) return { request_put: this.#put() };
     if (draw < 6) return { request_delete_range: this.#deleteRange(liberties) };
     if (draw < 9 || depth === nestingMax) return { request_range: this.#range() };
     return { request_txn: this.#txn(depth + 1, liberties) };
@@ -111,7 +114,14 @@ export class RandomSequence {
 
   #compact(): JsonObject {
     const revision = Math.max(0, this.revision - this.#below(12) + 2);
-    return { revision, ...(this.#chance(50) ? { physical: true } : {}) };
+    const physical = this.#chance(50);
+    this.#sweepingRevision = physical ? 0 : revision;
+    return { revision, ...(physical ? { physical } : {}) };
+  }
+
+  #hash(): JsonObject {
+    const revision = this.#revision();
+    return { revision: revision === this.#sweepingRevision ? revision + 1 : revision };
   }
 
   #span(rangePercent: number): JsonObject {

@@ -22,7 +22,7 @@ async function finalState(side: Side, compacted: number): Promise<void> {
   await side.range(everything);
   for (let revision = Math.max(1, compacted); revision <= side.base; revision += 3) {
     await side.range({ ...everything, revision });
-    await side.call("Maintenance", "HashKV", { revision });
+    if (revision > compacted) await side.call("Maintenance", "HashKV", { revision });
   }
   await side.call("Maintenance", "HashKV", {});
   for (const ID of [11, 12, 13]) await side.call("Lease", "LeaseTimeToLive", { ID, keys: true });
