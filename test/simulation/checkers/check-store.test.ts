@@ -235,6 +235,7 @@ test("perLease: a lease is used only between its grant and its revoke", () => {
   expect(verdict(grant(0), use(2, "lease-not-found"))).toBe("illegal");
   expect(verdict(grant(0), grant(2))).toBe("illegal");
   expect(verdict(use(0))).toBe("illegal");
+  expect(verdict(revoke(0))).toBe("illegal");
   expect(verdict({ ...grant(0), outcome: { kind: "unknown" } }, use(2))).toBe("ok");
   const expiry: KvEntry = { ...revoke(0), outcome: { kind: "unknown" } };
   expect(verdict(grant(0), expiry, use(4), use(6, "lease-not-found"))).toBe("ok");

@@ -8,6 +8,7 @@ import { checkLinearizable, type Verdict } from "./linearizable.ts";
 import { isLinearizableByForce, isLinearization } from "./linearization.ts";
 import { keyModel, perKey } from "./per-key.ts";
 import { resolveUnknown } from "./resolve-unknown.ts";
+import { RevisionHistory } from "./revision-history.ts";
 import { range, sampleRun } from "./sample-run.ts";
 
 type Ok<Kind extends KvResponse["kind"]> = KvResponse & { kind: Kind };
@@ -265,4 +266,35 @@ test("resolveUnknown settles writes of unique values and leaves the others open"
     settled.some(({ input, outcome }) => input.kind === kind && outcome.kind === "unknown");
   expect(isOpen("put")).toBe(false);
   expect(isOpen("delete-range")).toBe(true);
+});
+
+test("resolveUnknown does not settle a value that was written twice, nor one inside a nested txn", () => {
+  const put = { kind: "put", key: "a", value: "twice", lease: 0n } as const;
+  const output = { kind: "put", revision: 2 } as const;
+  const first: KvEntry = {
+    client: 1,
+    input: put,
+    callTime: 0,
+    outcome: { kind: "ok", output, returnTime: 1 },
+  };
+  const again: KvEntry = { client: 2, input: put, callTime: 0, outcome: { kind: "unknown" } };
+  const history = new RevisionHistory([{ revision: 2, changes: [put] }]);
+  expect(resolveUnknown([first, again], history)[1]).toBe(again);
+  const nested = { kind: "txn", compares: [], success: [put], failure: [] } as const;
+  const outer: KvEntry = { ...again, input: { ...nested, success: [nested] } };
+  expect(resolveUnknown([outer], history)[0]).toBe(outer);
+});
+
+test("kvModel with the log takes a lost write only as it stands there", () => {
+  const put = { kind: "put", key: "a", value: "lost", lease: 0n } as const;
+  const output = { kind: "range", revision: 2, keyValues: [], count: 0, more: false } as const;
+  const entries: KvEntry[] = [
+    { client: 1, input: put, callTime: 0, outcome: { kind: "unknown" } },
+    { client: 2, input: range("b"), callTime: 1, outcome: { kind: "ok", output, returnTime: 2 } },
+  ];
+  const logOf = (value: string) =>
+    new RevisionHistory([{ revision: 2, changes: [{ ...put, value }] }]);
+  expect(search(entries).kind).toBe("ok");
+  expect(search(entries, { history: logOf("lost") }).kind).toBe("ok");
+  expect(search(entries, { history: logOf("other") }).kind).toBe("illegal");
 });

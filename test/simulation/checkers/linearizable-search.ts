@@ -80,6 +80,7 @@ export class LinearizableSearch<State, Input, Output> {
   readonly #last: Float64Array;
   #mostUrgent = 0;
 
+  readonly #hashMask: number;
   readonly #visited = new Map<number, Visited<State>>();
   readonly #choices: Choice<State>[] = [];
   #state: State;
@@ -89,7 +90,9 @@ export class LinearizableSearch<State, Input, Output> {
     model: Model<State, Input, Output>,
     completed: readonly Completed<Input, Output>[],
     maybes: readonly Maybe<Input>[],
+    hashMask = -1,
   ) {
+    this.#hashMask = hashMask;
     this.#model = model;
     this.#completed = completed.toSorted((a, b) => compare(a.callTime, b.callTime));
     this.#maybes = maybes.toSorted((a, b) => compare(a.callTime, b.callTime));
@@ -236,7 +239,8 @@ export class LinearizableSearch<State, Input, Output> {
     for (let word = this.#completedWords; word < this.#bits.length; word++) {
       scratch[length++] = this.#bits[word]!;
     }
-    const hash = mixed(this.#setHash ^ Math.imul(this.#model.hash(state), 0x9e3779b1));
+    const stateHash = Math.imul(this.#model.hash(state), 0x9e3779b1);
+    const hash = mixed(this.#setHash ^ stateHash) & this.#hashMask;
     const first = this.#visited.get(hash);
     for (let each = first; each !== undefined; each = each.next) {
       if (sameWords(each.words, scratch, length) && this.#model.equal(each.state, state)) {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { SeededRandom } from "../../disk/seeded-random.ts";
 import type { HistoryEntry, Model, Outcome } from "./history.ts";
-import { checkLinearizable } from "./linearizable.ts";
+import { checkLinearizable, type SearchBounds } from "./linearizable.ts";
 import { isLinearizableByForce, isLinearization } from "./linearization.ts";
 import { type RegisterInput, type RegisterOutput, registerModel } from "./register-model.ts";
 
@@ -43,8 +43,9 @@ const kinds: readonly (readonly [RegisterInput, Answer])[] = [
 function agrees<State, Input, Output>(
   history: readonly HistoryEntry<Input, Output>[],
   model: Model<State, Input, Output>,
+  bounds?: SearchBounds,
 ): boolean {
-  const verdict = checkLinearizable(history, model);
+  const verdict = checkLinearizable(history, model, bounds);
   if ((verdict.kind === "ok") !== isLinearizableByForce(history, model)) return false;
   if (verdict.kind === "ok") return true;
   return verdict.kind === "illegal" && isLinearization(history, model, verdict.longest);
@@ -113,11 +114,14 @@ function histories(of: readonly Kind[]) {
 }
 
 /** Counts verdicts, so that a test can show that it saw both. */
-function agreementOn<State, Input, Output>(model: Model<State, Input, Output>) {
+function agreementOn<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  bounds?: SearchBounds,
+) {
   const counts = { ok: 0, illegal: 0, timeout: 0 };
   const check = (history: readonly HistoryEntry<Input, Output>[]) => {
     counts[checkLinearizable(history, model).kind]++;
-    return agrees(history, model);
+    return agrees(history, model, bounds);
   };
   return { counts, check };
 }
@@ -173,6 +177,17 @@ const counterEntries = fc.array(
   { minLength: 2, maxLength: 5 },
 );
 
+test("checkLinearizable compares configurations exactly where all hashes collide", () => {
+  const bounds = { stepsMax: 100_000, hashMask: 0 };
+  const { counts, check } = agreementOn(registerModel, bounds);
+  fc.assert(fc.property(histories(kinds), check), { numRuns: 10_000 });
+  expect(Math.min(counts.ok, counts.illegal)).toBeGreaterThan(1000);
+  for (let seed = 1; seed <= 40; seed++) {
+    const history = goodHistory(seed, 400, 1);
+    expect(checkLinearizable(history, registerModel, bounds).kind).toBe("ok");
+  }
+});
+
 test("checkLinearizable prunes by progress without changing a verdict", () => {
   const { counts, check } = agreementOn(counterModel);
   fc.assert(fc.property(counterEntries, check), { numRuns: 10_000 });
@@ -208,9 +223,9 @@ test("checkLinearizable names the partition, the longest order and what fits now
 });
 
 /** A register served one operation at a time, seen through intervals around the moment of each. */
-function goodHistory(seed: number, operations: number): Entry[] {
+function goodHistory(seed: number, operations: number, keys = 3): Entry[] {
   const random = new SeededRandom(seed);
-  const values: (string | null)[] = [null, null, null];
+  const values: (string | null)[] = Array(keys).fill(null);
   const history: Entry[] = [];
   for (let at = 0; at < operations; at++) {
     const which = random.below(values.length);

@@ -182,6 +182,14 @@ const damages: Record<string, Damage> = {
     damage: (responses) =>
       responses.splice(batchAt(responses), 0, { kind: "progress", revision: history.lastRevision }),
   },
+  "a notice at the revision of the next event": {
+    rule: "bookmarkable",
+    damage: (responses) => {
+      const at = batchAt(responses);
+      const revision = revisionOf((responses[at] as Batch).events[0]!);
+      responses.splice(at, 0, { kind: "progress", revision });
+    },
+  },
   "a notice behind the events": {
     rule: "bookmarkable",
     damage: (responses) => responses.push({ kind: "progress", revision: 5 }),
