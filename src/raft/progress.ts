@@ -3,8 +3,9 @@
  * what happened (sent, accepted, rejected, ...); the transitions between the states are made here
  * and nowhere else.
  *
- *   probe      where the logs agree is unknown: one append per answer or heartbeat, `next` is a guess
- *   replicate  logs agree up to `match`: appends go ahead of the answers, within the inflight window
+ *   probe      where the logs agree is unknown: one append per answer or heartbeat, `next` is a
+ *              guess
+ *   replicate  logs agree up to `match`: appends go ahead of the answers, within the window
  *   snapshot   it needs what was compacted away: nothing is sent until the snapshot's fate is known
  *
  * Invariants: match < next; in snapshot, next = pendingSnapshotIndex + 1; inflights are empty

@@ -7,7 +7,8 @@
  *  1. send `messages` at once; none of them waits for this Ready's disk write (see below);
  *  2. if `snapshot` is set: store it, make it the state machine's state, drop the whole stored log;
  *  3. append `entries` (replacing everything from the first one's index on) and `hardState` to the
- *     write-ahead log; sync if `mustSync`; after the sync call `persisted(sequence)`, then `takeReady` again;
+ *     write-ahead log; sync if `mustSync`; after the sync call `persisted(sequence)`, then
+ *     `takeReady` again;
  *  4. apply `committed` in order; hand each membership change to `applyMembershipChange`; call
  *     `applied(index)`;
  *  5. answer `reads` once the applied index has reached theirs; tell `abortedReads` to try again.
