@@ -116,7 +116,7 @@ const watching: ControlCommand[] = [
   { args: ["watch", "w2", "--rev=1", "-w", "fields"], untilLines: 11 },
   { args: ["watch", "w1", "w3", "--rev=1"], untilLines: 12 },
   { args: ["watch", "w1", "--rev=1", "--", "echo", "event"], untilLines: 12 },
-  { args: ["watch", "-i"], stdin: "watch w1 --rev=1\nnonsense\n" },
+  { args: ["watch", "-i"], stdin: "nonsense\n" },
   ...each(["watch"], ["watch", "a", "--prefix", "--from-key"]),
 ];
 
