@@ -31,13 +31,14 @@ export type CommitStep =
   | { kind: "sync" }
   | { kind: "truncate"; sizeBytes: number };
 
+/** A write step has no more than this: what the system copies in well under a millisecond. */
+export const STEP_BYTES_MAX = 256 * 1024;
+
 /** The steps in order: [grow], writes, sync, meta write, sync, [truncate]. */
 export function commitSteps(plan: CommitPlan): CommitStep[] {
   const steps: CommitStep[] = [];
   if (plan.growToBytes > 0) steps.push({ kind: "grow", sizeBytes: plan.growToBytes });
-  for (const run of plan.runs) {
-    steps.push({ kind: "write", position: run.pageId * plan.pageBytes, buffers: run.buffers });
-  }
+  for (const run of plan.runs) addWrites(steps, run.pageId * plan.pageBytes, run.buffers);
   steps.push({ kind: "sync" });
   const position = plan.metaPageId * plan.pageBytes;
   steps.push({ kind: "write", position, buffers: [plan.meta] });
@@ -46,6 +47,29 @@ export function commitSteps(plan: CommitPlan): CommitStep[] {
     steps.push({ kind: "truncate", sizeBytes: plan.truncateToBytes });
   }
   return steps;
+}
+
+/** The buffers as write steps of bounded size; only a buffer that is larger is cut itself. */
+function addWrites(steps: CommitStep[], position: number, buffers: Uint8Array[]): void {
+  let pending: Uint8Array[] = [];
+  let start = position;
+  let end = position;
+  const flush = (): void => {
+    if (pending.length > 0) steps.push({ kind: "write", position: start, buffers: pending });
+    pending = [];
+    start = end;
+  };
+  for (const buffer of buffers) {
+    if (end - start + buffer.length > STEP_BYTES_MAX) flush();
+    for (let from = 0; from < buffer.length; from += STEP_BYTES_MAX) {
+      const isWhole = buffer.length <= STEP_BYTES_MAX;
+      const piece = isWhole ? buffer : buffer.subarray(from, from + STEP_BYTES_MAX);
+      pending.push(piece);
+      end += piece.length;
+      if (!isWhole) flush();
+    }
+  }
+  flush();
 }
 
 /** Joins pages into runs; they must come without overlap. */

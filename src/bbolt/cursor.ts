@@ -61,8 +61,10 @@ export class TreeCursor implements Cursor {
     const found = unit.search(key);
     this.#index = found >= 0 ? found : ~found;
     if (this.#index < unit.count) return this.#settle(true);
+    // Beyond the leaf's last key, or in one that this transaction has emptied: the next one has it.
+    this.#refuseEmptyPage(unit);
     this.#index = unit.count - 1;
-    return this.#settle(unit.count > 0 && this.#stepLeaf(1));
+    return this.#settle(this.#stepLeaf(1));
   }
 
   next(): boolean {
@@ -139,9 +141,7 @@ export class TreeCursor implements Cursor {
   #descend(from: Unit, edge: 0 | -1, beyond: Uint8Array | null): void {
     let unit = from;
     while (!unit.isLeaf) unit = this.#push(unit, edge === 0 ? 0 : unit.count - 1);
-    if (unit.count === 0 && this.#units.length > 0 && unit instanceof Page) {
-      throw this.#tree.damage(unit.pageId, "is an empty leaf below a branch");
-    }
+    this.#refuseEmptyPage(unit);
     if (beyond !== null && unit.count > 0) {
       const order = compareBytes(unit.key(edge === 0 ? 0 : unit.count - 1), beyond);
       if (edge === 0 ? order <= 0 : order >= 0) {
@@ -150,6 +150,12 @@ export class TreeCursor implements Cursor {
     }
     this.#leaf = unit;
     this.#index = edge === 0 ? 0 : unit.count - 1;
+  }
+
+  #refuseEmptyPage(leaf: Unit): void {
+    if (leaf.count === 0 && this.#units.length > 0 && leaf instanceof Page) {
+      throw this.#tree.damage(leaf.pageId, "is an empty leaf below a branch");
+    }
   }
 
   #push(unit: Unit, index: number): Unit {

@@ -6,7 +6,7 @@
 import { assert, verify } from "../base/assert.ts";
 import type { DiskFile } from "../io/index.ts";
 import { DiskError } from "../io/index.ts";
-import { type CommitPlan, type CommitStep, commitSteps } from "./commit-plan.ts";
+import { type CommitPlan, type CommitStep, commitSteps, STEP_BYTES_MAX } from "./commit-plan.ts";
 import type { Page } from "./page.ts";
 import { PageCache } from "./page-cache.ts";
 import {
@@ -25,6 +25,9 @@ export interface PageSource {
   page(pageId: number): Page;
   damage(pageId: number, reason: string): TreeDamage;
 }
+
+/** Calls back in a later turn, after others had theirs. */
+export type Soon = (fire: () => void) => void;
 
 export class PagedFile implements PageSource {
   readonly pageBytes: number;
@@ -112,17 +115,31 @@ export class PagedFile implements PageSource {
 
   /**
    * Runs a plan; `done` comes later, or at once when a write fails. `written` comes before the
-   * first sync.
+   * first sync. With `soon`, writes go on in a later turn after each STEP_BYTES_MAX: the system
+   * needs milliseconds to take a large commit, and nobody else is served meanwhile.
    */
-  run(plan: CommitPlan, written: () => void, done: (error: DiskError | null) => void): void {
+  run(
+    plan: CommitPlan,
+    written: () => void,
+    done: (error: DiskError | null) => void,
+    soon: Soon | null,
+  ): void {
     this.refuseAfterFailure();
     const steps = commitSteps(plan);
     let next = 0;
     let syncs = 0;
     const proceed = (): void => {
+      let turnBytes = 0;
       while (next < steps.length) {
-        const step = steps[next++]!;
+        const step = steps[next]!;
         if (step.kind !== "sync") {
+          const bytes = stepBytes(step);
+          if (soon !== null && turnBytes > 0 && turnBytes + bytes > STEP_BYTES_MAX) {
+            soon(proceed);
+            return;
+          }
+          turnBytes += bytes;
+          next++;
           const error = this.#attempt(() => this.#runStep(step));
           if (error !== null) {
             done(error);
@@ -130,6 +147,7 @@ export class PagedFile implements PageSource {
           }
           continue;
         }
+        next++;
         if (syncs++ === 0) written();
         this.#file.sync((error) => {
           if (error !== null) {
@@ -216,4 +234,11 @@ export class PagedFile implements PageSource {
         return;
     }
   }
+}
+
+function stepBytes(step: CommitStep): number {
+  if (step.kind !== "write") return 0;
+  let bytes = 0;
+  for (const buffer of step.buffers) bytes += buffer.length;
+  return bytes;
 }

@@ -149,3 +149,63 @@ test("a value read stays as it was, whatever is written later", () => {
   write.commitNow();
   expect(utf8Text(value)).toBe("first");
 });
+
+test("a large commit goes on writing in later turns, and readers see nothing of it before", () => {
+  const file = new MemoryFile();
+  const tree = TreeFile.open(file, { pageCacheBytes: 1 << 16 });
+  commitValue(tree, "old");
+  const write = tree.beginWrite();
+  const bucket = write.root().bucket(name)!;
+  const large = new Uint8Array(700_000).fill(3);
+  bucket.put(utf8("k"), utf8("new"));
+  for (let n = 0; n < 400; n++) bucket.put(utf8(`row ${n}`), new Uint8Array(2000).fill(n));
+  bucket.put(utf8("one that is cut itself"), large);
+  const turns: (() => void)[] = [];
+  let ended: DiskError | null | undefined;
+  write.commit(
+    (error) => {
+      ended = error;
+    },
+    (fire) => turns.push(fire),
+  );
+  let pieces = 0;
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+    expect(file.waiting.length).toBe(0);
+    expect(readValue(tree)).toBe("old");
+    expect(bucket.get(utf8("one that is cut itself"))).toEqual(large);
+    pieces++;
+    turn();
+  }
+  expect(pieces).toBeGreaterThan(4);
+  file.completeSync();
+  file.completeSync();
+  expect(ended).toBeNull();
+  expect(readValue(tree)).toBe("new");
+  const read = tree.beginRead();
+  expect(read.root().bucket(name)!.get(utf8("one that is cut itself"))).toEqual(large);
+  expect(new TreeCheck(read).run()).toEqual([]);
+  read.close();
+  tree.close();
+});
+
+test("a write that fails in a later turn ends the commit", () => {
+  const file = new MemoryFile();
+  const tree = TreeFile.open(file, { pageCacheBytes: 1 << 16 });
+  commitValue(tree, "old");
+  const write = tree.beginWrite();
+  write.root().bucket(name)!.put(utf8("k"), new Uint8Array(900_000));
+  const turns: (() => void)[] = [];
+  let ended: DiskError | null | undefined;
+  write.commit(
+    (error) => {
+      ended = error;
+    },
+    (fire) => turns.push(fire),
+  );
+  expect(turns.length).toBe(1);
+  file.failWriteAfter = 0;
+  turns.shift()!();
+  expect(ended?.code).toBe("EIO");
+  expect(turns.length).toBe(0);
+  expect(() => tree.beginRead()).toThrow("made to fail");
+});

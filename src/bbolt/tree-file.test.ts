@@ -34,3 +34,25 @@ test("TreeFile keeps what was committed, over reopening", () => {
   expect(n).toBe(0);
   read.close();
 });
+
+test("Cursor.seek goes on behind leaves that the same transaction has emptied", () => {
+  const tree = TreeFile.open(new MemoryFile(), options);
+  const first = tree.beginWrite();
+  const rows = first.root().createBucket(utf8("key"));
+  for (let n = 0; n < 2000; n++) rows.put(numberKey(n), new Uint8Array(100));
+  first.commitNow();
+  const write = tree.beginWrite();
+  const bucket = write.root().bucket(utf8("key"))!;
+  for (let n = 500; n < 1500; n++) bucket.delete(numberKey(n));
+  const cursor = bucket.cursor();
+  for (const from of [499, 500, 501, 777, 1499, 1500]) {
+    expect(cursor.seek(numberKey(from))).toBe(true);
+    expect(utf8Text(cursor.key())).toBe(utf8Text(numberKey(from === 499 ? 499 : 1500)));
+  }
+  for (let n = 1500; n < 2000; n++) bucket.delete(numberKey(n));
+  expect(cursor.seek(numberKey(777))).toBe(false);
+  for (let n = 0; n < 500; n++) bucket.delete(numberKey(n));
+  expect(cursor.seek(numberKey(0))).toBe(false);
+  write.rollback();
+  tree.close();
+});

@@ -12,7 +12,7 @@ import type { Freelist } from "./freelist.ts";
 import { encodeFreelistPage, freelistPageCount } from "./freelist-page.ts";
 import { encodeMetaPage, type Meta, NO_FREELIST } from "./meta.ts";
 import type { Page } from "./page.ts";
-import type { PagedFile } from "./paged-file.ts";
+import type { PagedFile, Soon } from "./paged-file.ts";
 import type { TreeDamage } from "./tree-damage.ts";
 import { TreeWriter, type WriterStore } from "./tree-writer.ts";
 
@@ -121,9 +121,9 @@ export class WriteTransaction implements WriterStore {
   /**
    * Makes the changes durable. `done` comes when both syncs are over (at once when a write fails);
    * after an error the file's content is unknown: the file refuses everything and the caller must
-   * end the process.
+   * end the process. With `soon` (calls back in a later turn) the pages are written in pieces.
    */
-  commit(done: (error: DiskError | null) => void): void {
+  commit(done: (error: DiskError | null) => void, soon: Soon | null = null): void {
     const plan = this.plan();
     this.#begin();
     this.#host.file.run(
@@ -133,6 +133,7 @@ export class WriteTransaction implements WriterStore {
         this.#end(error);
         done(error);
       },
+      soon,
     );
   }
 

@@ -74,6 +74,7 @@ export class Database {
   #waitingDone: (() => void)[] = [];
   #isNextWanted = false;
   #snapshots = 0;
+  #soon: ((fire: () => void) => void) | null = null;
   readonly #onFailure: (error: DiskError) => void;
   readonly #rowKey = new Uint8Array(REVISION_KEY_BYTES);
   readonly #tombstoneKey = new Uint8Array(TOMBSTONE_KEY_BYTES);
@@ -182,6 +183,11 @@ export class Database {
     return this.#pendingWrites;
   }
 
+  /** From now on a large commit is written in pieces, each in a turn that `soon` gives. */
+  commitInPieces(soon: (fire: () => void) => void): void {
+    this.#soon = soon;
+  }
+
   /**
    * Makes all writes so far durable; `done` comes then. Joins the next commit while one is under
    * way.
@@ -202,7 +208,7 @@ export class Database {
     writer.commit((error) => {
       if (error !== null) this.#onFailure(error);
       else this.#commitEnded();
-    });
+    }, this.#soon);
   }
 
   /** The same, blocking; no commit may be under way. Throws DiskError. */

@@ -1,6 +1,7 @@
 /**
  * Decides when the write batch becomes a database transaction: a while after its first write, or when it is full
- * (etcd's 100 ms and 10,000 writes). An idle member writes nothing.
+ * (etcd's 100 ms and 10,000 writes). An idle member writes nothing. Commits are written in pieces, so that requests
+ * are served in between.
  */
 import type { MemberInstruments } from "../api/index.ts";
 import type { Database } from "../database/index.ts";
@@ -29,6 +30,7 @@ export class DatabaseCommitter {
     this.#database = database;
     this.#clock = clock;
     this.#options = options;
+    database.commitInPieces((fire) => clock.soon(fire));
   }
 
   /** Called after entries were applied. */
