@@ -63,7 +63,10 @@ export class HttpClient {
       acted = true;
     }
     await reader.cancel();
-    return { status: answer.status, headers: headersOf(answer), body: bodyOf(text) };
+    // More lines may have come in the last read.
+    const first = text.split("\n").slice(0, count).join("\n");
+    const body = bodyOf(text.split("\n").length > count ? `${first}\n` : text);
+    return { status: answer.status, headers: headersOf(answer), body };
   }
 
   raw(path: string, options: HttpOptions = {}): Promise<Response> {

@@ -265,7 +265,7 @@ const streamCases: Cases = {
     const key = base64(side.key("b"));
     await side.lines("/v3/watch", { create_request: { key, start_revision: "-1" } }, 1);
     await side.lines("/v3/watch", { create_request: { key, range_end: base64("\0\0") } }, 1);
-    await side.lines("/v3/watch", { createRequest: { key, startRevision: 1, watchId: "9" } }, 1);
+    await side.lines("/v3/watch", { createRequest: { key, startRevision: 1, watchId: "9" } }, 2);
   },
   "watch: two watchers in one body": async (side) => {
     const key = base64(side.key("a"));
