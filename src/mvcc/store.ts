@@ -231,11 +231,11 @@ export class Store implements ChangeSource {
    * revision is answered at once, as etcd does.
    */
   beginHash(revision: number): KeyValueHashTask | KeyValueHash | RevisionProblem {
-    if (revision < 0 && this.#core.compactRevision < 0) {
+    if (revision < 0) {
       // As etcd: nothing is at or before a negative revision, and that is what is hashed.
-      return { hash: EMPTY_HASH, compactRevision: -1, hashRevision: this.#core.revision };
+      const { revision: hashRevision, compactRevision } = this.#core;
+      return { hash: EMPTY_HASH, compactRevision, hashRevision };
     }
-    if (revision < 0) return "compacted";
     const at = revision === 0 ? this.#core.revision : revision;
     // Not for 0: a compaction at revision 0 must not answer for the newest one (on a real member it
     // does).

@@ -113,7 +113,7 @@ export const divergences: readonly Divergence[] = [
     cairn: "It means the same as no range_end: the one key.",
     reason:
       "In proto3 an empty field and an absent one are the same message; clients that write out " +
-      "empty fields would delete everything after a key.",
+      "empty fields would read everything after a key.",
   },
   {
     id: "watch-id-range",
