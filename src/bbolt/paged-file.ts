@@ -38,6 +38,8 @@ export class PagedFile implements PageSource {
   pageCount: number;
   readonly #file: DiskFile;
   readonly #cache: PageCache;
+  /** Pages of the commit under way while the file does not have them yet. */
+  #unwritten: ReadonlyMap<number, Page> | null = null;
   #sizeBytes: number;
   #failure: DiskError | null = null;
   #closed = false;
@@ -64,7 +66,7 @@ export class PagedFile implements PageSource {
   }
 
   page(pageId: number): Page {
-    return this.#cache.get(pageId) ?? this.#load(pageId);
+    return this.#cache.get(pageId) ?? this.#unwritten?.get(pageId) ?? this.#load(pageId);
   }
 
   /** Reads past the cache and leaves no trace in it: for walks over the whole file. */
@@ -95,8 +97,20 @@ export class PagedFile implements PageSource {
     return new TreeDamage(this.path, pageId, `${reason} (offset ${pageId * this.pageBytes})`);
   }
 
-  /** A page just written: reading it from the file would give these bytes. */
-  remember(page: Page): void {
+  /** From here on the next writer reads these pages, which a commit is going to write. */
+  beginWriting(pages: ReadonlyMap<number, Page>): void {
+    assert(this.#unwritten === null, "one commit writes at a time");
+    this.#unwritten = pages;
+  }
+
+  /** All of them are written: reading them from the file gives the same bytes. */
+  endWriting(): void {
+    assert(this.#unwritten !== null, "a commit was writing");
+    for (const page of this.#unwritten.values()) this.#remember(page);
+    this.#unwritten = null;
+  }
+
+  #remember(page: Page): void {
     verify(() => {
       const again = decodePage(
         page.pageId,

@@ -168,11 +168,16 @@ test("a large commit goes on writing in later turns, and readers see nothing of 
     },
     (fire) => turns.push(fire),
   );
+  // The next writer reads and changes pages that are not in the file yet.
+  const next = tree.beginWrite();
+  const nextBucket = next.root().bucket(name)!;
   let pieces = 0;
   for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
     expect(file.waiting.length).toBe(0);
     expect(readValue(tree)).toBe("old");
     expect(bucket.get(utf8("one that is cut itself"))).toEqual(large);
+    expect(nextBucket.get(utf8(`row ${399 - pieces}`))?.[0]).toBe((399 - pieces) & 255);
+    expect(nextBucket.delete(utf8(`row ${399 - pieces}`))).toBe(true);
     pieces++;
     turn();
   }
@@ -181,8 +186,11 @@ test("a large commit goes on writing in later turns, and readers see nothing of 
   file.completeSync();
   expect(ended).toBeNull();
   expect(readValue(tree)).toBe("new");
+  next.commitNow();
   const read = tree.beginRead();
   expect(read.root().bucket(name)!.get(utf8("one that is cut itself"))).toEqual(large);
+  expect(read.root().bucket(name)!.get(utf8("row 399"))).toBeUndefined();
+  expect(read.root().bucket(name)!.get(utf8("row 300"))?.[0]).toBe(300 & 255);
   expect(new TreeCheck(read).run()).toEqual([]);
   read.close();
   tree.close();

@@ -250,10 +250,11 @@ export class WriteTransaction implements WriterStore {
     assert(this.#state === "planned", "a transaction is committed once");
     this.#state = "committing";
     this.#host.begun(this);
+    this.#host.file.beginWriting(this.#pages);
   }
 
   #written(): void {
-    for (const page of this.#pages.values()) this.#host.file.remember(page);
+    this.#host.file.endWriting();
     this.#pages.clear();
   }
 

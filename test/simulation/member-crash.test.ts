@@ -19,6 +19,7 @@ import { SimClock } from "./sim-clock.ts";
 const KEYS = 12;
 const ROUNDS = 6;
 const STEPS_PER_ROUND = 60;
+const LARGE_VALUE_BYTES = 300_000;
 
 interface KeyState {
   /** Values the key may have now: what was acknowledged last, and every write without an answer since. */
@@ -112,7 +113,9 @@ class Simulation {
     const state = this.keys[index]!;
     if (state.inFlight) return;
     const key = utf8(`key-${index}`);
-    const value = `value-${this.operations++}`;
+    const name = `value-${this.operations++}`;
+    // Some are so large that the database's commit takes several turns.
+    const value = this.random.chance(0.02) ? name.padEnd(LARGE_VALUE_BYTES, ".") : name;
     const kind = this.random.below(10);
     const wanted = kind === 0 ? null : value;
     state.inFlight = true;
