@@ -69,6 +69,8 @@ class LongRead {
   #kvs: Uint8Array[] = [];
   #nextKey: Uint8Array;
   #revision = 0;
+  /** The store's when the pages began to be read: a watch from the revision after it misses nothing. */
+  #headerRevision = 0;
   #count = 0;
   #restarts = 0;
 
@@ -88,7 +90,8 @@ class LongRead {
     const { store, view } = this.#parts;
     this.#kvs = [];
     this.#nextKey = this.#key;
-    this.#revision = this.#request.revision > 0 ? this.#request.revision : store.revision();
+    this.#headerRevision = store.revision();
+    this.#revision = this.#request.revision > 0 ? this.#request.revision : this.#headerRevision;
     const counted = view.range(this.#key, this.#rangeEnd, {
       revision: this.#revision,
       limit: 0,
@@ -126,10 +129,10 @@ class LongRead {
   }
 
   #finish(): void {
-    const { store, headers } = this.#parts;
+    const { headers } = this.#parts;
     const result = { kvs: this.#kvs, count: this.#count };
     const response = finishRange(this.#plan, this.#request, result);
-    response.header = headers.header(store.revision());
+    response.header = headers.header(this.#headerRevision);
     this.#call.succeed(response);
   }
 }

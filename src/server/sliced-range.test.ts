@@ -1,0 +1,77 @@
+import { expect, test } from "bun:test";
+import {
+  decodeRangeRequest,
+  encodeKeyValue,
+  encodeRangeRequest,
+  ProtoWriter,
+  type RangeResponseInit,
+  type UnaryCall,
+} from "../api/index.ts";
+import { utf8, utf8Text } from "../base/bytes.ts";
+import type { Store } from "../mvcc/index.ts";
+import type { TxnView } from "../state-machine/index.ts";
+import type { Background, BackgroundTask } from "./background.ts";
+import type { HeaderFactory } from "./response-header.ts";
+import { SlicedRange } from "./sliced-range.ts";
+
+const KEYS = 2500;
+
+/** A store in which key number i is written at revision i + 2; nothing is ever changed. */
+class GrowingStore {
+  revision = KEYS + 1;
+  readonly #records: Uint8Array[] = [];
+
+  #record(index: number): Uint8Array {
+    const writer = new ProtoWriter();
+    encodeKeyValue(writer, { key: this.#key(index), mod_revision: index + 2, version: 1 });
+    return writer.finish();
+  }
+
+  #key(index: number): Uint8Array {
+    return utf8(`k${String(index).padStart(6, "0")}`);
+  }
+
+  readonly view: TxnView = {
+    revision: () => this.revision,
+    compactRevision: () => -1,
+    leaseExists: () => false,
+    range: (key, _rangeEnd, { revision, limit, countOnly }) => {
+      const total = (revision > 0 ? revision : this.revision) - 1;
+      while (this.#records.length < total) this.#records.push(this.#record(this.#records.length));
+      let first = 0;
+      while (first < total && Buffer.compare(this.#key(first), key) < 0) first++;
+      const last = limit > 0 ? Math.min(total, first + limit) : total;
+      return { kvs: countOnly ? [] : this.#records.slice(first, last), count: total - first };
+    },
+  };
+}
+
+test("a write between slices is neither in the answer nor in its header's revision", () => {
+  const store = new GrowingStore();
+  const tasks: BackgroundTask[] = [];
+  const sliced = new SlicedRange({
+    store: { revision: () => store.revision } as unknown as Store,
+    view: store.view,
+    background: { add: (task) => tasks.push(task) } as unknown as Background,
+    headers: { header: (revision) => ({ revision }) } as unknown as HeaderFactory,
+  });
+  for (const revision of [0, 1200]) {
+    const writer = new ProtoWriter();
+    encodeRangeRequest(writer, { key: utf8("k"), range_end: utf8("l"), revision });
+    const request = decodeRangeRequest(writer.finish());
+    expect(sliced.isLong(request)).toBe(true);
+    const begun = store.revision;
+    const answers: RangeResponseInit[] = [];
+    const succeed = (answer: RangeResponseInit) => answers.push(answer);
+    const call = { aborted: false, succeed } as unknown as UnaryCall<RangeResponseInit>;
+    sliced.start(request, call);
+    const task = tasks.pop()!;
+    while (task()) store.revision++;
+    expect(store.revision).toBeGreaterThan(begun);
+    // A client goes on with a watch from the revision after the header's (kube-apiserver lists and watches so).
+    expect(answers[0]!.header!.revision).toBe(begun);
+    expect(answers[0]!.count).toBe((revision || begun) - 1);
+    expect(answers[0]!.kvs!.length).toBe((revision || begun) - 1);
+    expect(utf8Text(answers[0]!.kvs![0] as Uint8Array)).toContain("k000000");
+  }
+});
