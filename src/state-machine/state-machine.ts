@@ -112,15 +112,23 @@ export class StateMachine {
     );
     if (entry.kind === MEMBERSHIP_ENTRY) {
       this.#applyMembership(entry.data);
-    } else if (entry.data.length > 0) {
+      this.#applied(entry);
+    } else if (entry.data.length === 0) {
+      this.#applied(entry);
+    } else {
       const command = decodeCommand(entry.data);
       assert(command !== null, `log entry ${entry.index} holds no command`);
       const reply = this.#applyCommand(command, nowMs);
+      // Before the reply: whoever gets it may commit the database at once.
+      this.#applied(entry);
       if (command.requestId !== 0) sink(command.requestId, command.kind, reply);
     }
-    this.#appliedIndex = entry.index;
-    this.#appliedTerm = entry.term;
-    this.#parts.database.setConsistentIndex(entry.index, entry.term);
+  }
+
+  #applied({ index, term }: LogEntry): void {
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    this.#parts.database.setConsistentIndex(index, term);
   }
 
   #applyCommand(command: Command, nowMs: number): Reply {
