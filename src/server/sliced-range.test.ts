@@ -52,8 +52,8 @@ test("a write between slices is neither in the answer nor in its header's revisi
   const sliced = new SlicedRange({
     store: { revision: () => store.revision } as unknown as Store,
     view: store.view,
-    background: { add: (task) => tasks.push(task) } as unknown as Background,
-    headers: { header: (revision) => ({ revision }) } as unknown as HeaderFactory,
+    background: { add: (task: BackgroundTask) => tasks.push(task) } as unknown as Background,
+    headers: { header: (revision: number) => ({ revision }) } as unknown as HeaderFactory,
   });
   for (const revision of [0, 1200]) {
     const writer = new ProtoWriter();
