@@ -159,3 +159,16 @@ test("a KeyValue given as its bytes is spliced in", () => {
   expect(decoded.kvs[0]!.version).toBe(3);
   expect(decoded.kvs[0]!.value.length).toBe(200);
 });
+
+test("the largest and the smallest 64-bit integer keep their sign through the log's copy of a request", () => {
+  for (const value of [2n ** 63n - 1n, 2n ** 63n - 512n, -(2n ** 63n)]) {
+    const original = new ProtoWriter();
+    original.varint32(88); // max_mod_revision
+    original.bigInt64(value);
+    const first = generated.decodeRangeRequest(original.finish());
+    expect(first.max_mod_revision).toBe(Number(value));
+    const copy = new ProtoWriter();
+    generated.encodeRangeRequest(copy, first);
+    expect(generated.decodeRangeRequest(copy.finish()).max_mod_revision).toBe(Number(value));
+  }
+});

@@ -5,6 +5,7 @@
  */
 const INITIAL_BYTES = 512;
 const TWO_32 = 4294967296;
+const TWO_63 = 2 ** 63;
 const encoder = new TextEncoder();
 
 export class ProtoWriter {
@@ -50,10 +51,17 @@ export class ProtoWriter {
     this.position = position;
   }
 
-  /** A signed or unsigned 64-bit integer given as a number, in two's complement. */
+  /**
+   * A signed or unsigned 64-bit integer given as a number, in two's complement. The number next to the largest
+   * signed integer is 2^63, which as bits would be the smallest: what clients send as "no bound" must stay large.
+   */
   int64(value: number): void {
     if (value >= 0 && value < TWO_32) {
       this.varint32(value);
+      return;
+    }
+    if (value >= TWO_63) {
+      this.#halves(0xffffffff, 0x7fffffff);
       return;
     }
     const high = Math.floor(value / TWO_32);
