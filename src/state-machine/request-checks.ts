@@ -17,7 +17,8 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "../api/index.ts";
-import { compareBytes, latin1Text } from "../base/bytes.ts";
+import { latin1Text } from "../base/bytes.ts";
+import { type KeyInterval, KeyIntervals } from "./key-intervals.ts";
 
 const SORT_ORDER_LAST = 2;
 const SORT_TARGET_LAST = 4;
@@ -80,10 +81,10 @@ function checkOperation(operation: RequestOp, operationsMax: number): EtcdError 
   return errKeyNotFound;
 }
 
-/** The keys put and the ranges deleted by one branch and everything nested in it. */
+/** The keys put (as latin1 text) and the ranges deleted by one branch and everything nested in it. */
 interface Writes {
-  readonly puts: Map<string, Uint8Array>;
-  readonly deletes: DeleteRangeRequest[];
+  readonly puts: Set<string>;
+  readonly deletes: KeyIntervals;
 }
 
 function problemOf(result: Writes | EtcdError): EtcdError | null {
@@ -91,17 +92,12 @@ function problemOf(result: Writes | EtcdError): EtcdError | null {
 }
 
 /**
- * Whether a delete's range holds a key, for the overlap rule. As in etcd an end of one zero byte is taken as it is
- * written here, not as "no end": such a delete overlaps no put.
+ * The range that a delete covers for the overlap rule. As in etcd an end of one zero byte is taken as it is written
+ * here, not as "no end": such a delete overlaps no put.
  */
-function covers(range: DeleteRangeRequest, key: Uint8Array): boolean {
-  const order = compareBytes(key, range.key);
-  if (range.range_end.length === 0) return order === 0;
-  return order >= 0 && compareBytes(key, range.range_end) < 0;
-}
-
-function deletesCover(deletes: readonly DeleteRangeRequest[], key: Uint8Array): boolean {
-  return deletes.some((range) => covers(range, key));
+function intervalOf({ key, range_end }: DeleteRangeRequest): KeyInterval {
+  const begin = latin1Text(key);
+  return { begin, end: range_end.length === 0 ? `${begin}\0` : latin1Text(range_end) };
 }
 
 /**
@@ -110,45 +106,43 @@ function deletesCover(deletes: readonly DeleteRangeRequest[], key: Uint8Array): 
  * the order of nested transactions: an earlier put does not meet a later nested delete.
  */
 function checkOverlaps(operations: readonly RequestOp[]): Writes | EtcdError {
-  const deletes: DeleteRangeRequest[] = [];
-  const puts = new Map<string, Uint8Array>();
-  for (const operation of operations) {
-    if (operation.request_delete_range !== undefined) deletes.push(operation.request_delete_range);
-  }
+  const deletes = new KeyIntervals();
+  const puts = new Set<string>();
+  deletes.add(
+    operations.flatMap(({ request_delete_range: deletion }) =>
+      deletion === undefined ? [] : [intervalOf(deletion)],
+    ),
+  );
   for (const operation of operations) {
     if (operation.request_txn === undefined) continue;
     const problem = mergeNested(operation.request_txn, puts, deletes);
     if (problem !== null) return problem;
   }
   for (const operation of operations) {
-    const put = operation.request_put;
-    if (put === undefined) continue;
-    const text = latin1Text(put.key);
-    if (puts.has(text) || deletesCover(deletes, put.key)) return errDuplicateKey;
-    puts.set(text, put.key);
+    if (operation.request_put === undefined) continue;
+    const key = latin1Text(operation.request_put.key);
+    if (puts.has(key) || deletes.cover(key)) return errDuplicateKey;
+    puts.add(key);
   }
   return { puts, deletes };
 }
 
-function mergeNested(
-  txn: TxnRequest,
-  puts: Map<string, Uint8Array>,
-  deletes: DeleteRangeRequest[],
-): EtcdError | null {
+function mergeNested(txn: TxnRequest, puts: Set<string>, deletes: KeyIntervals): EtcdError | null {
   const taken = checkOverlaps(txn.success);
   if ("code" in taken) return taken;
   const other = checkOverlaps(txn.failure);
   if ("code" in other) return other;
-  for (const [text, key] of taken.puts) {
-    if (puts.has(text) || deletesCover(deletes, key)) return errDuplicateKey;
-    puts.set(text, key);
+  for (const key of taken.puts) {
+    if (puts.has(key) || deletes.cover(key)) return errDuplicateKey;
+    puts.add(key);
   }
-  for (const [text, key] of other.puts) {
-    if (puts.has(text) && !taken.puts.has(text)) return errDuplicateKey;
-    if (deletesCover(deletes, key)) return errDuplicateKey;
-    puts.set(text, key);
+  for (const key of other.puts) {
+    if (puts.has(key) && !taken.puts.has(key)) return errDuplicateKey;
+    if (deletes.cover(key)) return errDuplicateKey;
+    puts.add(key);
   }
-  deletes.push(...taken.deletes, ...other.deletes);
+  deletes.add(taken.deletes.intervals());
+  deletes.add(other.deletes.intervals());
   return null;
 }
 
