@@ -21,8 +21,9 @@ import {
   type TxnResponseInit,
 } from "../api/index.ts";
 import { assert } from "../base/assert.ts";
-import { compareBytes, EMPTY_BYTES, equalBytes, isOpenEnd } from "../base/bytes.ts";
+import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
 import type { RangeResult } from "../mvcc/index.ts";
+import { EarlierWrites } from "./earlier-writes.ts";
 import type { KvWriter } from "./kv-writer.ts";
 import { executeRange, type RangeView } from "./range.ts";
 
@@ -107,11 +108,11 @@ function differenceTo(compare: Compare, kv: KeyValue): number {
 
 /** Checks all puts of the path, then all ranges (etcd's order). */
 export function checkPath(view: TxnView, request: TxnRequest, path: TxnPath): EtcdError | null {
-  const earlier: RequestOp[] = [];
+  const earlier = new EarlierWrites();
   return (
     walk(request, path, (operation) => {
       const problem = checkPutNow(view, operation.request_put, earlier);
-      earlier.push(operation);
+      earlier.note(operation);
       return problem;
     }) ?? walk(request, path, (operation) => checkRangeNow(view, operation.request_range))
   );
@@ -136,31 +137,15 @@ function walk(
 function checkPutNow(
   view: TxnView,
   put: PutRequest | undefined,
-  earlier: readonly RequestOp[],
+  earlier: EarlierWrites,
 ): EtcdError | null {
   if (put === undefined) return null;
   if (put.ignore_value || put.ignore_lease) {
     const present = view.range(put.key, EMPTY_BYTES, NEWEST) as RangeResult;
-    if (present.kvs.length === 0 || isDeletedBy(earlier, put.key)) return errKeyNotFound;
+    if (present.kvs.length === 0 || earlier.deleted(put.key)) return errKeyNotFound;
   }
   if (put.lease !== 0n && !view.leaseExists(put.lease)) return errLeaseNotFound;
   return null;
-}
-
-/**
- * Whether the operations before leave a key deleted. Only a delete without an upper end can: the overlap rule does
- * not see it (a real member dies of the put that then lacks its key).
- */
-function isDeletedBy(earlier: readonly RequestOp[], key: Uint8Array): boolean {
-  for (let i = earlier.length - 1; i >= 0; i--) {
-    const { request_put: put, request_delete_range: deletion } = earlier[i]!;
-    if (put !== undefined && equalBytes(put.key, key)) return false;
-    if (deletion === undefined || compareBytes(key, deletion.key) < 0) continue;
-    const end = deletion.range_end;
-    if (end.length === 0 ? equalBytes(deletion.key, key) : isOpenEnd(end)) return true;
-    if (end.length > 0 && compareBytes(key, end) < 0) return true;
-  }
-  return false;
 }
 
 function checkRangeNow(view: TxnView, range: RangeRequest | undefined): EtcdError | null {
