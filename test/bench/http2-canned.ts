@@ -6,8 +6,8 @@
  * where request.bin holds one enveloped RangeRequest (written to the path given as third argument).
  */
 import { writeFileSync } from "node:fs";
-import { encodeRangeRequest, METHODS, ProtoWriter, type UnaryCall } from "../../src/api/index.ts";
 import type { RangeResponseInit } from "../../src/api/index.ts";
+import { encodeRangeRequest, METHODS, ProtoWriter, type UnaryCall } from "../../src/api/index.ts";
 import { bindMethods, GrpcServer, inflateGzip, Listener } from "../../src/http/index.ts";
 import { BunClock } from "../../src/io/bun/index.ts";
 import { silentLogger } from "../../src/io/index.ts";
@@ -17,7 +17,12 @@ const valueBytes = Number(process.argv[3] ?? 256);
 const requestPath = process.argv[4];
 
 const response: RangeResponseInit = {
-  header: { cluster_id: 14841639068965178418n, member_id: 10276657743932975437n, revision: 12345, raft_term: 2 },
+  header: {
+    cluster_id: 14841639068965178418n,
+    member_id: 10276657743932975437n,
+    revision: 12345,
+    raft_term: 2,
+  },
   kvs: [
     {
       key: new Uint8Array(16).fill(0x6b),

@@ -238,17 +238,22 @@ function rangeRequest(key: Uint8Array) {
   };
 }
 
+/** The power may go during a start as well. */
+function startAtLast(simulation: Simulation, seed: number): void {
+  for (let tries = 0; !simulation.start(); tries++) {
+    if (tries > 50) throw new Error(`seed ${seed}: the member never starts`);
+    simulation.crash();
+  }
+}
+
 function run(seed: number): void {
   const simulation = new Simulation(seed);
   for (let round = 0; round < ROUNDS; round++) {
-    for (let tries = 0; !simulation.start(); tries++) {
-      if (tries > 50) throw new Error(`seed ${seed}: the member never starts`);
-      simulation.crash();
-    }
+    startAtLast(simulation, seed);
     simulation.check(seed);
     simulation.round();
   }
-  for (let tries = 0; !simulation.start(); tries++) simulation.crash();
+  startAtLast(simulation, seed);
   simulation.check(seed);
   const { store } = simulation.member!.state;
   const before = [store.revision(), store.compactRevision(), simulation.read()];

@@ -1,6 +1,6 @@
 // The files the tidy tests look at.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { repositoryDirectory } from "../reference.ts";
 
@@ -10,9 +10,10 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** TypeScript below a folder; `generated` and tests only when asked for. */
+/** TypeScript below a folder (none where there is no such folder); `generated` and tests only when asked for. */
 export function sourceFiles(folder: string, including: { tests?: boolean } = {}): SourceFile[] {
   const root = join(repositoryDirectory, folder);
+  if (!existsSync(root)) return [];
   return readdirSync(root, { recursive: true })
     .map((name) => `${folder}/${String(name).split(sep).join("/")}`)
     .filter((path) => path.endsWith(".ts") && !path.startsWith("src/api/generated/"))
