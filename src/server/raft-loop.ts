@@ -11,6 +11,7 @@ import type { WriteAheadLog } from "../wal/index.ts";
 
 const APPLY_SLICE_MS = 2;
 const APPLY_CHUNK_COUNT = 64;
+const NOTHING = (): void => {};
 
 export interface RaftLoopOptions {
   readonly clock: Clock;
@@ -63,18 +64,26 @@ export class RaftLoop {
 
   #turn(): void {
     this.#turnScheduled = false;
-    if (this.#stopped) return;
+    if (!this.#stopped) this.#persist();
+  }
+
+  /** False when there was nothing to persist. */
+  #persist(): boolean {
     const { log, wal } = this.#options;
     const ready = log.takeReady();
-    if (ready === null) return;
+    if (ready === null) return false;
     wal.append(ready.entries, ready.hardState);
     const last = ready.entries.at(-1)?.index ?? 0;
     wal.flush(() => this.#durable(last));
+    return true;
   }
 
   #durable(index: number): void {
     if (this.#stopped) return;
-    if (index > 0) this.#options.log.persisted(index);
+    const { log, wal } = this.#options;
+    if (index > 0) log.persisted(index);
+    // What came meanwhile goes to the disk first: it syncs while these entries are applied and answered.
+    if (!this.#persist()) wal.flush(NOTHING);
     this.#apply();
   }
 
