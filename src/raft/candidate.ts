@@ -69,9 +69,10 @@ function campaign(core: RaftCore, kind: CampaignKind): void {
   const isPreElection = kind === "pre-election";
   const role = isPreElection ? core.becomePreCandidate() : core.becomeCandidate();
   const { lastIndex, lastTerm } = core.log;
+  const mark = core.commitMark();
   for (const voter of core.configuration.voters) {
     if (voter === core.id) continue;
-    const header = { from: core.id, to: voter, lastIndex, lastTerm };
+    const header = { from: core.id, to: voter, lastIndex, lastTerm, ...mark };
     if (isPreElection) core.send({ kind: "pre-vote", ...header, term: core.term + 1 });
     else core.hold({ kind: "vote", ...header, term: core.term, transfer: kind === "transfer" });
   }
@@ -79,7 +80,7 @@ function campaign(core: RaftCore, kind: CampaignKind): void {
     countVote(core, role, core.id, true);
   } else {
     const { id, term } = core;
-    core.hold({ kind: "vote-response", from: id, to: id, term, granted: true });
+    core.hold({ kind: "vote-response", from: id, to: id, term, granted: true, ...mark });
   }
 }
 

@@ -4,7 +4,7 @@
  * serve candidates too, which become followers first.
  */
 import { campaignIfAllowed } from "./candidate.ts";
-import { canonical, isMember } from "./conf-change.ts";
+import { canonical } from "./conf-change.ts";
 import type { Append, Heartbeat, InstallSnapshot, Message } from "./message.ts";
 import type { RaftCore } from "./raft-core.ts";
 
@@ -109,13 +109,15 @@ function handleSnapshot(core: RaftCore, message: InstallSnapshot): void {
 }
 
 /**
- * Takes a snapshot if it is of use: not behind the commit index, naming this member, and not merely
- * describing what the log holds anyway (then only the commit index moves). Thesis chapter 5.
+ * Takes a snapshot if it is of use: not behind the commit index, and not merely describing what the
+ * log holds anyway (then only the commit index moves). Thesis chapter 5. Unlike etcd's, it need not
+ * name this member: the entry that adds it may come after, and refusing would have the leader send
+ * the same one for ever.
  */
 function restore(core: RaftCore, message: InstallSnapshot): boolean {
   const { snapshot } = message;
   const { log } = core;
-  if (snapshot.index <= log.commit || !isMember(snapshot.configuration, core.id)) return false;
+  if (snapshot.index <= log.commit) return false;
   if (log.matches(snapshot.index, snapshot.term)) {
     log.commitTo(snapshot.index);
     return false;

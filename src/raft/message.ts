@@ -17,19 +17,30 @@ interface Header {
   readonly term: number;
 }
 
+/**
+ * All that has to do with votes carries the sender's commit index and that entry's term. A member
+ * whose majority is out of date learns from it that a membership change in its log is committed;
+ * without that, two members could wait for each other for ever once the leader that removed itself
+ * is gone (as in raft-rs; etcd leaves the case to the operator).
+ */
+interface CommitMark {
+  readonly commit: number;
+  readonly commitTerm: number;
+}
+
 /** "Would you vote for me?" (thesis 9.6). Changes nobody's term. */
-export interface PreVote extends Header {
+export interface PreVote extends Header, CommitMark {
   readonly kind: "pre-vote";
   readonly lastIndex: number;
   readonly lastTerm: number;
 }
 
-export interface PreVoteResponse extends Header {
+export interface PreVoteResponse extends Header, CommitMark {
   readonly kind: "pre-vote-response";
   readonly granted: boolean;
 }
 
-export interface Vote extends Header {
+export interface Vote extends Header, CommitMark {
   readonly kind: "vote";
   readonly lastIndex: number;
   readonly lastTerm: number;
@@ -37,7 +48,7 @@ export interface Vote extends Header {
   readonly transfer: boolean;
 }
 
-export interface VoteResponse extends Header {
+export interface VoteResponse extends Header, CommitMark {
   readonly kind: "vote-response";
   readonly granted: boolean;
 }

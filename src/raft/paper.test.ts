@@ -137,7 +137,7 @@ describe("5.2 leader election", () => {
     for (const [hasVoted, asks, granted] of cases) {
       const one = member({ hardState: { term: 1, vote: BigInt(hasVoted), commit: 0 } });
       one.raft.step(vote({ from: asks, term: 1 }));
-      expect(ofKind(one.settle(), "vote-response")).toEqual([
+      expect(ofKind(one.settle(), "vote-response")).toMatchObject([
         { kind: "vote-response", from: 1n, to: BigInt(asks), term: 1, granted },
       ]);
     }

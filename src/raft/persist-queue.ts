@@ -13,12 +13,14 @@ import type { Message } from "./message.ts";
 /** More unfinished disk writes than any loop has reason for. */
 const RECORDS_MAX = 65_536;
 
-interface PersistRecord {
+export interface PersistRecord {
   readonly sequence: number;
   /** Everything up to here is durable with the report; 0 for none. */
   lastIndex: number;
   /** The snapshot this record installs; 0 for none. */
   readonly snapshotIndex: number;
+  /** The commit index of the hard state written with it. */
+  readonly commit: number;
   readonly takenAtTick: number;
   held: Message[];
 }
@@ -26,6 +28,7 @@ interface PersistRecord {
 export interface PersistReport {
   readonly lastIndex: number;
   readonly snapshotIndex: number;
+  readonly commit: number;
   readonly released: readonly Message[];
 }
 
@@ -36,15 +39,9 @@ export class PersistQueue {
     return this.#records.length === 0;
   }
 
-  add(
-    sequence: number,
-    lastIndex: number,
-    snapshotIndex: number,
-    takenAtTick: number,
-    held: Message[],
-  ): void {
+  add(record: PersistRecord): void {
     assert(this.#records.length < RECORDS_MAX, `${RECORDS_MAX} Readys are not reported persisted`);
-    this.#records.push({ sequence, lastIndex, snapshotIndex, takenAtTick, held });
+    this.#records.push(record);
   }
 
   /** Messages that promise nothing newer than the last record. */
@@ -72,6 +69,7 @@ export class PersistQueue {
     return {
       lastIndex: first.lastIndex,
       snapshotIndex: first.snapshotIndex,
+      commit: first.commit,
       released: first.held,
     };
   }

@@ -85,6 +85,13 @@ export class RaftCore {
       case "read-index":
       case "transfer-leadership":
         break;
+      case "pre-vote":
+      case "vote":
+      case "pre-vote-response":
+      case "vote-response":
+        this.#learnCommit(message.commit, message.commitTerm);
+        if (!this.#passesTerm(message)) return;
+        break;
       default:
         if (!this.#passesTerm(message)) return;
     }
@@ -151,6 +158,11 @@ export class RaftCore {
   setConfiguration(configuration: Configuration): void {
     this.configuration = configuration;
     this.#noteOwnPlace();
+  }
+
+  commitMark(): { readonly commit: number; readonly commitTerm: number } {
+    const { commit } = this.log;
+    return { commit, commitTerm: this.log.termAt(commit) };
   }
 
   /** May this member lead at all? Learners and strangers wait for the log (thesis 4.2.1). */
@@ -261,7 +273,7 @@ export class RaftCore {
     if (message.kind === "append" || message.kind === "heartbeat") {
       if (checkQuorum || preVote) this.send({ kind: "term-notice", ...header });
     } else if (message.kind === "pre-vote") {
-      this.send({ kind: "pre-vote-response", ...header, granted: false });
+      this.send({ kind: "pre-vote-response", ...header, ...this.commitMark(), granted: false });
     }
   }
 
@@ -277,7 +289,7 @@ export class RaftCore {
       (this.vote === 0n && this.leader === 0n) ||
       (isPreVote && message.term > this.term);
     const granted = isFree && this.log.isUpToDate(message.lastIndex, message.lastTerm);
-    const header = { from: this.id, to: message.from };
+    const header = { from: this.id, to: message.from, ...this.commitMark() };
     if (isPreVote) {
       const term = granted ? message.term : this.term;
       this.send({ kind: "pre-vote-response", ...header, term, granted });
@@ -287,6 +299,20 @@ export class RaftCore {
       this.hold({ kind: "vote-response", ...header, term: this.term, granted });
     } else {
       this.send({ kind: "vote-response", ...header, term: this.term, granted });
+    }
+  }
+
+  /**
+   * What is committed is so in every term; an entry of that index and term here is the same one (log
+   * matching). A candidate that finds its majority out of date stops counting with it.
+   */
+  #learnCommit(commit: number, commitTerm: number): void {
+    const { log } = this;
+    if (this.role.kind === "leader" || commit <= log.commit) return;
+    if (!log.matches(commit, commitTerm)) return;
+    log.commitTo(commit);
+    if (this.role.kind !== "follower" && log.hasUnappliedMembershipChange()) {
+      this.becomeFollower(this.term, 0n);
     }
   }
 

@@ -36,6 +36,10 @@ export class RaftLog {
   #applyingPages: number[] = [];
   /** Entries up to here are durable, and durable as they stand now. */
   #persisted: number;
+  /** The commit index that a restart would find. */
+  #durableCommit: number;
+  /** No membership change lies behind this index; there may be one at it. */
+  #membershipThrough: number;
 
   constructor(storage: LogStorage, commit: number, applied: number, limits: RaftLogLimits) {
     this.#storage = storage;
@@ -46,6 +50,8 @@ export class RaftLog {
     this.#applied = applied;
     this.#applying = applied;
     this.#persisted = this.#lastIndex;
+    this.#durableCommit = this.#commit;
+    this.#membershipThrough = this.#lastIndex;
     this.unstable = new UnstableLog(this.#lastIndex + 1);
     assert(
       applied >= storage.firstIndex() - 1 && this.#commit <= this.#lastIndex,
@@ -121,6 +127,7 @@ export class RaftLog {
     this.unstable.push(entry);
     this.#lastIndex = entry.index;
     this.#lastTerm = entry.term;
+    if (entry.kind === ENTRY_MEMBERSHIP) this.#membershipThrough = entry.index;
   }
 
   /**
@@ -143,6 +150,10 @@ export class RaftLog {
     const last = entries[entries.length - 1]!;
     this.#lastIndex = last.index;
     this.#lastTerm = last.term;
+    this.#membershipThrough = Math.min(this.#membershipThrough, first.index - 1);
+    for (let i = at; i < entries.length; i++) {
+      if (entries[i]!.kind === ENTRY_MEMBERSHIP) this.#membershipThrough = entries[i]!.index;
+    }
     return first.index;
   }
 
@@ -184,6 +195,17 @@ export class RaftLog {
     this.#lastTerm = snapshot.term;
     this.#commit = snapshot.index;
     this.#persisted = this.#applied;
+    this.#membershipThrough = snapshot.index;
+  }
+
+  /** Whether a commit index beyond `commit` could cover a membership change. */
+  mayCommitMembershipAfter(commit: number): boolean {
+    return this.#membershipThrough > commit;
+  }
+
+  /** A hard state with this commit index is durable. */
+  commitPersisted(commit: number): void {
+    this.#durableCommit = Math.max(this.#durableCommit, commit);
   }
 
   persistedTo(index: number): void {
@@ -206,9 +228,14 @@ export class RaftLog {
   /**
    * The next committed entries to apply. Never what this member's disk does not hold yet (incident
    * 2), nothing while a snapshot is being installed, and no more while enough is being applied.
+   *
+   * A membership change waits until the commit index that covers it is durable. Once it is applied,
+   * members that it removed may be gone for good: a member that forgot the commit in a power cut
+   * would ask them for votes for ever.
    */
   takeCommitted(): readonly Entry[] {
-    const end = Math.min(this.#commit, this.#persisted) + 1;
+    let end = Math.min(this.#commit, this.#persisted) + 1;
+    if (this.#membershipThrough > this.#durableCommit) end = Math.min(end, this.#durableCommit + 1);
     const start = this.#applying + 1;
     if (start >= end || this.unstable.snapshot !== null) return NO_ENTRIES;
     const room = this.#limits.applyingBytesMax - this.#applyingBytes;

@@ -45,6 +45,8 @@ export class RaftMember {
   #sequence = 0;
   /** As last handed out. */
   #hardState: HardState;
+  /** The commit index of the last hard state that was to be synced. */
+  #syncedCommit: number;
   /** Proposals of this turn on their way to the leader; null while there are none. */
   #forwarding: { readonly leader: bigint; readonly proposals: Proposal[]; bytes: number } | null =
     null;
@@ -52,6 +54,7 @@ export class RaftMember {
   constructor(options: RaftOptions) {
     this.#core = new RaftCore(options);
     this.#hardState = options.hardState;
+    this.#syncedCommit = options.hardState.commit;
   }
 
   /** A message from another member. Old, repeated and misrouted ones do no harm. */
@@ -165,7 +168,8 @@ export class RaftMember {
     const entries = log.unstable.takeEntries();
     const hardState = this.#takeHardState();
     const mustSync = entries.length > 0 || snapshot !== null || hardState?.mustSync === true;
-    this.#holdOrRelease(mustSync, entries.at(-1)?.index ?? 0, snapshot?.index ?? 0);
+    if (mustSync) this.#awaitPersist(entries.at(-1)?.index ?? 0, snapshot?.index ?? 0);
+    else this.#releaseOrHold();
     const committed = log.takeCommitted();
     this.#noteCommitted(committed);
     const { outgoing: messages, reads, abortedReads } = core;
@@ -208,6 +212,7 @@ export class RaftMember {
       if (report === null) break;
       if (report.snapshotIndex > 0) core.log.snapshotPersisted(report.snapshotIndex);
       if (report.lastIndex > 0) core.log.persistedTo(report.lastIndex);
+      core.log.commitPersisted(report.commit);
       this.#release(report.released);
     }
     if (core.role.kind === "leader") ownEntriesPersisted(core, core.role);
@@ -292,20 +297,32 @@ export class RaftMember {
   #takeHardState(): { value: HardState; mustSync: boolean } | null {
     const { term, vote, log } = this.#core;
     const before = this.#hardState;
-    const mustSync = term !== before.term || vote !== before.vote;
+    // The commit of a membership change must not be forgotten (raft-log.ts).
+    const isMembershipCommit =
+      log.commit > this.#syncedCommit && log.mayCommitMembershipAfter(this.#syncedCommit);
+    const mustSync = term !== before.term || vote !== before.vote || isMembershipCommit;
     if (!mustSync && log.commit === before.commit) return null;
     this.#hardState = { term, vote, commit: log.commit };
     return { value: this.#hardState, mustSync };
   }
 
-  /** Held messages leave with the report of the last unfinished write, or now if there is none. */
-  #holdOrRelease(mustSync: boolean, lastIndex: number, snapshotIndex: number): void {
+  #awaitPersist(lastIndex: number, snapshotIndex: number): void {
+    const core = this.#core;
+    const { commit } = this.#hardState;
+    const { held, ticks: takenAtTick } = core;
+    const sequence = this.#sequence + 1;
+    core.persisting.add({ sequence, lastIndex, snapshotIndex, commit, takenAtTick, held });
+    core.held = [];
+    this.#syncedCommit = commit;
+  }
+
+  /** Nothing new to write: held messages leave with the last unfinished write's report, or now. */
+  #releaseOrHold(): void {
     const core = this.#core;
     const { held, persisting } = core;
-    if (!mustSync && held.length === 0) return;
+    if (held.length === 0) return;
     core.held = [];
-    if (mustSync) persisting.add(this.#sequence + 1, lastIndex, snapshotIndex, core.ticks, held);
-    else if (persisting.isEmpty()) this.#release(held);
+    if (persisting.isEmpty()) this.#release(held);
     else persisting.holdWithLast(held);
   }
 

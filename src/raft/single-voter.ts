@@ -1,6 +1,7 @@
 /**
- * The replicated log of a cluster of one: it leads itself, and what is durable is committed (thesis 3.5 with a
- * majority of one). Entries wait here between proposal and application only; the write-ahead log keeps them.
+ * The replicated log of a cluster of one: it leads itself, and what is durable is committed (thesis
+ * 3.5 with a majority of one). Entries wait here between proposal and application only; the
+ * write-ahead log keeps them.
  *
  * Invariants: applied <= commit <= persisted <= last; entries[i].index === firstIndex + i.
  */
@@ -11,7 +12,10 @@ import { ENTRY_COMMAND } from "./types.ts";
 export interface SingleVoterState {
   readonly memberId: bigint;
   readonly hardState: HardState;
-  /** What the write-ahead log holds beyond the applied index; all durable, hence all committed once it leads. */
+  /**
+   * What the write-ahead log holds beyond the applied index; all durable, hence all committed once
+   * it leads.
+   */
   readonly entries: readonly Entry[];
   /** Index of the last entry already applied to the state machine. */
   readonly appliedIndex: number;
@@ -77,7 +81,8 @@ export class SingleVoter implements ReplicatedLog {
 
   persisted(index: number): void {
     assert(index <= this.#lastIndex, `persisted ${index} beyond the last index ${this.#lastIndex}`);
-    // Only entries of the own term commit by counting (thesis 3.6.2); they carry the older ones along.
+    // Only entries of the own term commit by counting (thesis 3.6.2); they carry the older ones
+    // along.
     if (index >= this.#termStartIndex && index > this.#commit) this.#commit = index;
   }
 

@@ -190,11 +190,13 @@ describe("receiving", () => {
     expect(one.status).toMatchObject({ commit: 2, lastIndex: 3, applied: 2 });
   });
 
-  test("one that does not name this member is ignored", () => {
+  test("one that does not name this member is taken: the log behind it may add it", () => {
     const one = new TestMember({ id: 1, terms: [1] });
     one.raft.step(install(mark(9, 2, [2, 3])));
     one.settle();
-    expect(one.status).toMatchObject({ commit: 0, lastIndex: 1 });
+    expect(one.status).toMatchObject({ commit: 9, configuration: configurationOf([2, 3]) });
+    one.tick(50);
+    expect(one.status.role).toBe("follower");
   });
 
   test("may make a learner of a voter, and a voter of a learner", () => {

@@ -1,4 +1,5 @@
-// Messages with the fields a test does not care about filled in. Everything is addressed to member 1 by default.
+// Messages with the fields a test does not care about filled in. Everything is addressed to member
+// 1 by default.
 
 import type { Entry } from "../entry.ts";
 import type { Append, Heartbeat, Message } from "../message.ts";
@@ -12,6 +13,8 @@ interface Place {
 function header({ from, to = 1, term }: Place) {
   return { from: BigInt(from), to: BigInt(to), term };
 }
+
+const noMark = { commit: 0, commitTerm: 0 };
 
 export function append(
   place: Place & {
@@ -36,20 +39,23 @@ export function vote(
   place: Place & { lastIndex?: number; lastTerm?: number; transfer?: boolean },
 ): Message {
   const { lastIndex = 0, lastTerm = 0, transfer = false } = place;
-  return { kind: "vote", ...header(place), lastIndex, lastTerm, transfer };
+  return { kind: "vote", ...header(place), ...noMark, lastIndex, lastTerm, transfer };
 }
 
 export function preVote(place: Place & { lastIndex?: number; lastTerm?: number }): Message {
   const { lastIndex = 0, lastTerm = 0 } = place;
-  return { kind: "pre-vote", ...header(place), lastIndex, lastTerm };
+  return { kind: "pre-vote", ...header(place), ...noMark, lastIndex, lastTerm };
 }
 
-export function voteResponse(place: Place & { granted: boolean }): Message {
-  return { kind: "vote-response", ...header(place), granted: place.granted };
+export function voteResponse(
+  place: Place & { granted: boolean; mark?: readonly [commit: number, commitTerm: number] },
+): Message {
+  const [commit, commitTerm] = place.mark ?? [0, 0];
+  return { kind: "vote-response", ...header(place), commit, commitTerm, granted: place.granted };
 }
 
 export function preVoteResponse(place: Place & { granted: boolean }): Message {
-  return { kind: "pre-vote-response", ...header(place), granted: place.granted };
+  return { kind: "pre-vote-response", ...header(place), ...noMark, granted: place.granted };
 }
 
 export function accepted(place: Place & { index: number }): Message {
