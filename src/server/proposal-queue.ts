@@ -11,20 +11,28 @@ export interface Waiter {
   fail(error: EtcdError): void;
 }
 
-interface Waiting {
-  readonly waiter: Waiter;
-  readonly sinceMs: number;
-}
-
 const SCAN_INTERVAL_MS = 500;
 const SEQUENCE_BITS = 2 ** 21;
+const FIRST_SLOTS = 1024;
+/** Distances begin anew before they outgrow the small integers that are fast. */
+const DISTANCE_MAX = 2 ** 30;
+/** A ring that a flood or a stuck proposal made larger than this goes back to the first size when it is empty. */
+const SLOTS_KEPT_MAX = 1 << 16;
 
+/**
+ * Ids are given out one after the other and mostly come back in that order, so waiters lie in a ring: slot = distance
+ * of the id from the first one of this run. The ring spans from the longest waiting to the newest id.
+ */
 export class ProposalQueue {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  /** In order of proposal, so that the longest waiting come first. */
-  readonly #waiting = new Map<number, Waiting>();
-  #nextId: number;
+  #firstId: number;
+  #waiters: (Waiter | null)[] = new Array(FIRST_SLOTS).fill(null);
+  #sinceMs = new Float64Array(FIRST_SLOTS);
+  /** Distances from the first id: [oldest, next) are in the ring; the slot at `oldest` is taken unless it is empty. */
+  #oldest = 0;
+  #next = 0;
+  #size = 0;
   #timer: Timer | null = null;
   failedCount = 0;
 
@@ -32,51 +40,91 @@ export class ProposalQueue {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     // Ids of an earlier run must not meet a waiter of this one when the log is replayed: start at the wall clock.
-    this.#nextId = (Math.floor(clock.wallMs() / 1000) % SEQUENCE_BITS) * 2 ** 32 + 1;
+    this.#firstId = (Math.floor(clock.wallMs() / 1000) % SEQUENCE_BITS) * 2 ** 32 + 1;
   }
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#size;
   }
 
   register(waiter: Waiter): number {
-    const id = this.#nextId++;
-    this.#waiting.set(id, { waiter, sinceMs: this.#clock.monotonicMs() });
+    if (this.#size === 0 && this.#next >= DISTANCE_MAX) this.#beginAnew();
+    if (this.#next - this.#oldest === this.#waiters.length) this.#resize(this.#waiters.length * 2);
+    const slot = this.#next % this.#waiters.length;
+    this.#waiters[slot] = waiter;
+    this.#sinceMs[slot] = this.#clock.monotonicMs();
+    this.#size++;
     if (this.#timer === null) this.#startTimer();
-    return id;
+    return this.#firstId + this.#next++;
   }
 
   /** Takes the waiter of a command off; undefined when it gave up or belongs to another member. */
   take(id: number): Waiter | undefined {
-    const entry = this.#waiting.get(id);
-    if (entry === undefined) return undefined;
-    this.#waiting.delete(id);
-    return entry.waiter;
+    const distance = id - this.#firstId;
+    if (distance < this.#oldest || distance >= this.#next) return undefined;
+    const slot = distance % this.#waiters.length;
+    const waiter = this.#waiters[slot]!;
+    if (waiter === null) return undefined;
+    this.#waiters[slot] = null;
+    this.#size--;
+    if (distance === this.#oldest) this.#skipTaken();
+    return waiter;
   }
 
   failAll(error: EtcdError): void {
-    const entries = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const entry of entries) entry.waiter.fail(error);
+    const waiters: Waiter[] = [];
+    for (let distance = this.#oldest; distance < this.#next; distance++) {
+      const waiter = this.#waiters[distance % this.#waiters.length]!;
+      if (waiter !== null) waiters.push(waiter);
+    }
+    this.#waiters.fill(null);
+    this.#oldest = this.#next;
+    this.#size = 0;
+    for (const waiter of waiters) waiter.fail(error);
     this.#timer?.cancel();
     this.#timer = null;
+  }
+
+  #beginAnew(): void {
+    this.#firstId += this.#next;
+    this.#oldest = 0;
+    this.#next = 0;
+  }
+
+  #skipTaken(): void {
+    const slots = this.#waiters.length;
+    while (this.#oldest < this.#next && this.#waiters[this.#oldest % slots] === null)
+      this.#oldest++;
+    if (this.#size === 0 && slots > SLOTS_KEPT_MAX) this.#resize(FIRST_SLOTS);
+  }
+
+  #resize(slots: number): void {
+    const waiters: (Waiter | null)[] = new Array(slots).fill(null);
+    const sinceMs = new Float64Array(slots);
+    for (let distance = this.#oldest; distance < this.#next; distance++) {
+      const from = distance % this.#waiters.length;
+      waiters[distance % slots] = this.#waiters[from]!;
+      sinceMs[distance % slots] = this.#sinceMs[from]!;
+    }
+    this.#waiters = waiters;
+    this.#sinceMs = sinceMs;
   }
 
   #startTimer(): void {
     this.#timer = this.#clock.setTimer(SCAN_INTERVAL_MS, () => {
       this.#timer = null;
       this.#failOverdue();
-      if (this.#waiting.size > 0) this.#startTimer();
+      if (this.#size > 0) this.#startTimer();
     });
   }
 
   #failOverdue(): void {
     const before = this.#clock.monotonicMs() - this.#timeoutMs;
-    for (const [id, entry] of this.#waiting) {
-      if (entry.sinceMs > before) break;
-      this.#waiting.delete(id);
+    while (this.#size > 0) {
+      const slot = this.#oldest % this.#waiters.length;
+      if (this.#sinceMs[slot]! > before) break;
       this.failedCount++;
-      entry.waiter.fail(errTimeout);
+      this.take(this.#firstId + this.#oldest)!.fail(errTimeout);
     }
   }
 }

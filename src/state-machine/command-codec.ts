@@ -12,7 +12,7 @@
  * | byte string | the protobuf request |
  */
 import { assert } from "../base/assert.ts";
-import { utf8, utf8Text } from "../base/bytes.ts";
+import { EMPTY_BYTES, utf8, utf8Text } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
 
 const ARRAY_OF_FIVE = 0x85;
@@ -22,33 +22,48 @@ const MAJOR_TEXT = 3;
 const TWO_32 = 4294967296;
 const HEAD_BYTES_MAX = 9;
 
-let scratch = new Uint8Array(4096);
+/**
+ * Commands lie one behind the other in slabs: a view of a shared buffer costs far less than a buffer of its own, as
+ * do the views that are taken of it when the command is applied. A slab goes when its last command was applied.
+ */
+const SLAB_BYTES = 64 * 1024;
+/** Larger commands get memory of their own, so that little of a slab is left unused. */
+const SHARED_BYTES_MAX = 8 * 1024;
+
+let slab = new Uint8Array(SLAB_BYTES);
+let slabPosition = 0;
+let target = slab;
 let position = 0;
 
-function reserve(count: number): void {
-  if (position + count <= scratch.length) return;
-  let size = scratch.length * 2;
-  while (size < position + count) size *= 2;
-  const grown = new Uint8Array(size);
-  grown.set(scratch.subarray(0, position));
-  scratch = grown;
+/** Finds memory for one command of at most so many bytes. */
+function beginCommand(bytesMax: number): void {
+  if (bytesMax > SHARED_BYTES_MAX) {
+    target = new Uint8Array(bytesMax);
+    position = 0;
+    return;
+  }
+  if (slabPosition + bytesMax > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabPosition = 0;
+  }
+  target = slab;
+  position = slabPosition;
 }
 
 function writeHead(major: number, value: number): void {
-  reserve(HEAD_BYTES_MAX);
   const lead = major << 5;
   if (value < 24) {
-    scratch[position++] = lead | value;
+    target[position++] = lead | value;
     return;
   }
   let size = 1;
   if (value >= TWO_32) size = 8;
   else if (value >= 0x10000) size = 4;
   else if (value >= 0x100) size = 2;
-  scratch[position++] = lead | (size === 1 ? 24 : size === 2 ? 25 : size === 4 ? 26 : 27);
+  target[position++] = lead | (size === 1 ? 24 : size === 2 ? 25 : size === 4 ? 26 : 27);
   let rest = value;
   for (let at = position + size - 1; at >= position; at--) {
-    scratch[at] = rest % 256;
+    target[at] = rest % 256;
     rest = Math.floor(rest / 256);
   }
   position += size;
@@ -56,12 +71,11 @@ function writeHead(major: number, value: number): void {
 
 function writeBytes(major: number, bytes: Uint8Array): void {
   writeHead(major, bytes.length);
-  reserve(bytes.length);
-  scratch.set(bytes, position);
+  target.set(bytes, position);
   position += bytes.length;
 }
 
-/** Encodes one command into bytes of its own. `request` may be a view; it is copied here, once. */
+/** Encodes one command into memory that is never written again. `request` may be a view; it is copied. */
 export function encodeCommand(
   kind: number,
   requestId: number,
@@ -70,19 +84,17 @@ export function encodeCommand(
   request: Uint8Array,
 ): Uint8Array {
   assert(kind > 0 && Number.isSafeInteger(requestId), `command ${kind} with id ${requestId}`);
-  position = 0;
-  reserve(1);
-  scratch[position++] = ARRAY_OF_FIVE;
+  const name = userName === "" ? EMPTY_BYTES : utf8(userName);
+  beginCommand(1 + 5 * HEAD_BYTES_MAX + name.length + request.length);
+  const start = position;
+  target[position++] = ARRAY_OF_FIVE;
   writeHead(MAJOR_UNSIGNED, kind);
   writeHead(MAJOR_UNSIGNED, requestId);
-  if (userName === "") {
-    writeHead(MAJOR_TEXT, 0);
-  } else {
-    writeBytes(MAJOR_TEXT, utf8(userName));
-  }
+  writeBytes(MAJOR_TEXT, name);
   writeHead(MAJOR_UNSIGNED, authRevision);
   writeBytes(MAJOR_BYTES, request);
-  return scratch.slice(0, position);
+  if (target === slab) slabPosition = position;
+  return target.subarray(start, position);
 }
 
 let readPosition = 0;
@@ -105,6 +117,7 @@ function readHead(bytes: Uint8Array, major: number): number {
 function readBytes(bytes: Uint8Array, major: number): Uint8Array | null {
   const length = readHead(bytes, major);
   if (length < 0 || length > bytes.length - readPosition) return null;
+  if (length === 0) return EMPTY_BYTES;
   const value = bytes.subarray(readPosition, readPosition + length);
   readPosition += length;
   return value;
