@@ -133,9 +133,18 @@ export class MaintenanceServer implements MaintenanceService {
     const { database, background, store, headers, clock, instruments } = this.#parts;
     const startMs = clock.monotonicMs();
     database.commit(() => {
-      const hashing = new BackendHash(database.openSnapshot());
+      if (call.aborted) return;
+      const snapshot = database.openSnapshot();
+      const hashing = new BackendHash(snapshot);
+      let isOpen = true;
+      call.onAbort(() => {
+        if (isOpen) snapshot.close();
+        isOpen = false;
+      });
       background.add(() => {
+        if (!isOpen) return false;
         if (!hashing.step(HASH_ROWS_PER_STEP)) return true;
+        isOpen = false;
         instruments.hashSeconds.observe((clock.monotonicMs() - startMs) / 1000);
         call.succeed({ header: headers.header(store.revision()), hash: hashing.hash() });
         return false;
@@ -155,7 +164,9 @@ export class MaintenanceServer implements MaintenanceService {
       this.#answerHash(hashing, call);
       return;
     }
+    call.onAbort(() => hashing.close());
     const step = (): boolean => {
+      if (call.aborted) return false;
       const done = hashing.step(HASH_ROWS_PER_STEP);
       if (done === false) return true;
       if (done === "compacted") call.fail(errorOfRevision(done));

@@ -1,0 +1,106 @@
+import { expect, test } from "bun:test";
+import { FaultDisk } from "../../test/disk/fault-disk.ts";
+import {
+  decodeHashKVRequest,
+  decodeHashRequest,
+  type HashKVResponseInit,
+  type HashResponseInit,
+  MemberInstruments,
+  type UnaryCall,
+} from "../api/index.ts";
+import { utf8 } from "../base/bytes.ts";
+import { Database } from "../database/index.ts";
+import { Store } from "../mvcc/index.ts";
+import type { BackgroundTask } from "./background.ts";
+import { type MaintenanceParts, MaintenanceServer } from "./maintenance-service.ts";
+
+const ROWS = 2500;
+
+function openMaintenance() {
+  const database = Database.open({
+    file: new FaultDisk().open("db", { create: true }),
+    pageCacheBytes: 1 << 20,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  const store = Store.open({ database, onChanges: () => {} });
+  for (let i = 0; i < ROWS; i++) {
+    const transaction = store.beginTransaction();
+    transaction.put(utf8(`k${i}`), utf8("v"), 0n, false);
+    transaction.end();
+  }
+  database.commitNow();
+  const tasks: BackgroundTask[] = [];
+  const parts = {
+    database,
+    store,
+    background: { add: (task: BackgroundTask) => tasks.push(task) },
+    instruments: new MemberInstruments(),
+    clock: { monotonicMs: () => 0 },
+    headers: { header: (revision: number) => ({ revision }) },
+  };
+  const server = new MaintenanceServer(parts as unknown as MaintenanceParts);
+  return { database, tasks, server };
+}
+
+class HeldCall {
+  aborted = false;
+  readonly answers: object[] = [];
+  #listener: (() => void) | null = null;
+  onAbort(listener: () => void): void {
+    this.#listener = listener;
+  }
+  succeed(answer: object): void {
+    this.answers.push(answer);
+  }
+  abort(): void {
+    this.aborted = true;
+    this.#listener?.();
+  }
+}
+
+type Start = (server: MaintenanceServer, call: HeldCall) => void;
+const STARTS: [string, Start][] = [
+  [
+    "Hash",
+    (server, call) =>
+      server.hash(
+        decodeHashRequest(new Uint8Array(0)),
+        call as unknown as UnaryCall<HashResponseInit>,
+      ),
+  ],
+  [
+    "HashKV",
+    (server, call) =>
+      server.hashKV(
+        decodeHashKVRequest(new Uint8Array(0)),
+        call as unknown as UnaryCall<HashKVResponseInit>,
+      ),
+  ],
+];
+
+test.each(STARTS)("%s: a call that is given up holds no state of the database", (_name, start) => {
+  const { database, tasks, server } = openMaintenance();
+  const call = new HeldCall();
+  start(server, call);
+  const task = tasks.pop()!;
+  expect(task()).toBe(true);
+  expect(database.openReadTransactions()).toBe(1);
+  call.abort();
+  expect(database.openReadTransactions()).toBe(0);
+  expect(task()).toBe(false);
+  database.close();
+});
+
+test.each(STARTS)("%s: answers once, and an abort afterwards does nothing", (_name, start) => {
+  const { database, tasks, server } = openMaintenance();
+  const call = new HeldCall();
+  start(server, call);
+  const task = tasks.pop()!;
+  while (task()) expect(call.answers).toEqual([]);
+  expect(call.answers.length).toBe(1);
+  call.abort();
+  expect(database.openReadTransactions()).toBe(0);
+  database.close();
+});
