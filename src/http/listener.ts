@@ -60,6 +60,8 @@ const DEFAULT_HEADER_TIMEOUT_MS = 5 * 60_000;
 const BACKLOG = 1024;
 const PREFACE_BYTES = Buffer.from(CLIENT_PREFACE, "latin1");
 const POLL_INTERVAL_MS = 10;
+/** Close events come in the next turns of the event loop. */
+const CLOSE_WAIT_MS_MAX = 1000;
 
 export class Listener implements SessionServices {
   readonly clock: Clock;
@@ -145,6 +147,10 @@ export class Listener implements SessionServices {
       await new Promise<void>((resolve) => this.clock.setTimer(POLL_INTERVAL_MS, resolve));
     }
     for (const socket of [...this.#sockets]) socket.destroy();
+    // Each call learns of its end by the socket's close event: whoever stops us closes what calls hold open.
+    while (this.#sockets.size > 0 && this.clock.monotonicMs() < endMs + CLOSE_WAIT_MS_MAX) {
+      await new Promise<void>((resolve) => this.clock.setTimer(1, resolve));
+    }
     if (this.#address.kind === "unix") removeStaleSocket(this.#address.path);
   }
 
