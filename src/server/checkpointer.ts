@@ -1,10 +1,14 @@
 /**
- * Decides when the key index is written to its checkpoint file: after many changes, after a compaction (which makes
- * the old one useless), and at a clean stop. A restart then reads the file and the few rows behind it instead of all
- * rows. The file is a cache: a failure costs time at the next start, never truth.
+ * Decides when the key index is written to its checkpoint file: whenever it is some thousand changes behind, after a
+ * compaction (which makes the old one useless), and at a clean stop. A restart then reads the file and the few rows
+ * behind it instead of all rows. The file is a cache: a failure costs time at the next start, never truth.
+ *
+ * Each one is the whole index, so the pause to the next one follows from what the last one cost: a small index is
+ * never far behind, a large one takes no more than its share of the thread while writes go on, and when they stop a
+ * timer lets it catch up.
  */
 import { CheckpointFile } from "../database/index.ts";
-import { type Clock, type Disk, DiskError, type Logger } from "../io/index.ts";
+import { type Clock, type Disk, DiskError, type Logger, type Timer } from "../io/index.ts";
 import type { Store } from "../mvcc/index.ts";
 import type { Background } from "./background.ts";
 import { runCommittingTask } from "./committing-task.ts";
@@ -20,19 +24,23 @@ export interface CheckpointerParts {
   readonly logger: Logger;
 }
 
-/** So many revisions are replayed in some tens of milliseconds; fewer need no checkpoint. */
-const REVISIONS_BETWEEN = 100_000;
+/** So many revisions are replayed in some ten milliseconds; fewer need no checkpoint. */
+const REVISIONS_BETWEEN = 5000;
 /** At a stop a checkpoint is worth its time from here on. */
 const REVISIONS_AT_STOP = 1000;
-/** Writing a million keys takes seconds in slices; under a flood of writes not one after the other. */
-const INTERVAL_MS_MIN = 30_000;
+/** Share of the thread that checkpoints may take: a pause of so many times what the last one took. */
+const PAUSE_PER_COST = 20;
+const PAUSE_MS_MIN = 1000;
+const PAUSE_MS_MAX = 60_000;
 const KEYS_PER_STEP = 200;
 const KEYS_PER_STEP_AT_STOP = 10_000;
 
 export class Checkpointer {
   readonly #parts: CheckpointerParts;
   #writing = false;
-  #endedMs = -Infinity;
+  /** No checkpoint is begun before. */
+  #nextMs = -Infinity;
+  #timer: Timer | null = null;
   #compactRevision: number;
   #stopped = false;
 
@@ -48,8 +56,17 @@ export class Checkpointer {
     const behind = store.revision() - store.checkpointRevision();
     const compacted = store.compactRevision() !== this.#compactRevision;
     if (behind < REVISIONS_BETWEEN && !(compacted && store.checkpointRevision() > 0)) return;
-    if (clock.monotonicMs() - this.#endedMs < INTERVAL_MS_MIN) return;
-    this.#write();
+    const waitMs = this.#nextMs - clock.monotonicMs();
+    if (waitMs <= 0) this.#write();
+    else this.#wakeIn(waitMs);
+  }
+
+  /** Looks again later, whether or not anything is applied until then. */
+  #wakeIn(ms: number): void {
+    this.#timer ??= this.#parts.clock.setTimer(ms, () => {
+      this.#timer = null;
+      this.noteApplied();
+    });
   }
 
   #write(): void {
@@ -59,12 +76,21 @@ export class Checkpointer {
     this.#writing = true;
     this.#compactRevision = store.compactRevision();
     const writer = store.beginCheckpoint(file);
-    const step = () => (this.#stopped ? "outdated" : writer.step(KEYS_PER_STEP));
+    let costMs = 0;
+    const step = () => {
+      if (this.#stopped) return "outdated";
+      const startMs = clock.monotonicMs();
+      const progress = writer.step(KEYS_PER_STEP);
+      costMs += clock.monotonicMs() - startMs;
+      return progress;
+    };
     runCommittingTask(background, committer, step, (end) => {
       const over = (error: DiskError | null) => {
         this.#writing = false;
-        this.#endedMs = clock.monotonicMs();
+        const pauseMs = Math.min(Math.max(costMs * PAUSE_PER_COST, PAUSE_MS_MIN), PAUSE_MS_MAX);
+        this.#nextMs = clock.monotonicMs() + pauseMs;
         this.#report(error);
+        this.noteApplied();
       };
       if (end === "done") file.finish(over);
       else {
@@ -77,6 +103,7 @@ export class Checkpointer {
   /** The last one, blocking; everything is committed. */
   stop(): void {
     this.#stopped = true;
+    this.#timer?.cancel();
     const { store, disk, path } = this.#parts;
     const behind = store.revision() - store.checkpointRevision();
     const current = behind < REVISIONS_AT_STOP && store.compactRevision() === this.#compactRevision;

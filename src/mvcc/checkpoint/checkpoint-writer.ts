@@ -31,6 +31,7 @@ export class CheckpointWriter {
   readonly #written: (revision: number) => void;
   readonly #block = new BlockWriter();
   #nextKey: Uint8Array = OPEN_END;
+  #key = new Uint8Array(1024);
   #entries = 0;
   #isStarted = false;
   #isOver = false;
@@ -85,31 +86,52 @@ export class CheckpointWriter {
   /** False when there are no more keys. */
   #writeKeys(keysMax: number): boolean {
     const { index } = this.#core;
-    const ids: number[] = [];
-    index.scan(this.#nextKey, OPEN_END, true, (id) => ids.push(id) < keysMax);
-    let key = this.#nextKey;
-    for (const id of ids) {
-      key = index.copyKey(id);
-      if (index.locate(id, this.revision)) this.#writeEntry(id, key);
-      if (this.#block.isFull) this.#sink.write(this.#block.take());
-    }
-    if (ids.length < keysMax) return false;
-    this.#nextKey = new Uint8Array(key.length + 1);
-    this.#nextKey.set(key);
+    const block = this.#block;
+    let count = 0;
+    let last = 0;
+    index.scan(this.#nextKey, OPEN_END, true, (id) => {
+      last = id;
+      if (index.locate(id, this.revision)) this.#writeEntry(id);
+      if (block.isFull) this.#sink.write(block.take());
+      return ++count < keysMax;
+    });
+    if (count < keysMax) return false;
+    // The first key behind the last one.
+    this.#nextKey = new Uint8Array(index.keyLength(last) + 1);
+    index.copyKeyInto(last, this.#nextKey, 0);
     return true;
   }
 
   /** The index just located the entry at our revision. */
-  #writeEntry(id: number, key: Uint8Array): void {
-    const { index, reader } = this.#core;
+  #writeEntry(id: number): void {
+    const { index } = this.#core;
+    const block = this.#block;
     const main = index.foundMain;
-    const sub = index.foundSub % TOMBSTONE_BIT;
-    const tombstone = index.foundSub >= TOMBSTONE_BIT;
-    const isNewest = index.mod(id) === main && index.subAndTombstone(id) === index.foundSub;
+    const found = index.foundSub;
+    const length = index.keyLength(id);
+    if (length > this.#key.length) this.#key = new Uint8Array(length * 2);
+    index.copyKeyInto(id, this.#key, 0);
+    block.key(this.#key, length);
+    this.#entries++;
+    const isNewest = index.mod(id) === main && index.subAndTombstone(id) === found;
+    if (!isNewest || found !== 0 || !index.isPlain(id) || index.isLeased(id)) {
+      this.#writeRare(id, main, found % TOMBSTONE_BIT, found >= TOMBSTONE_BIT, isNewest);
+      return;
+    }
+    block.number(0);
+    block.number(this.revision - main);
+    block.number(main - index.create(id));
+    block.number(index.version(id));
+  }
+
+  /** The numbers of an entry that has more than one put at the newest revision. */
+  #writeRare(id: number, main: number, sub: number, isDead: boolean, isNewest: boolean): void {
+    const { index, reader } = this.#core;
+    const block = this.#block;
     let create = index.create(id);
     let version = index.version(id);
     let lease = 0n;
-    if (!tombstone && (!isNewest || index.isLeased(id))) {
+    if (!isDead && (!isNewest || index.isLeased(id))) {
       const readable = reader.read(this.#core.record(main, sub));
       assert(readable, "a stored record can be read");
       ({ create, version, lease } = reader);
@@ -119,29 +141,30 @@ export class CheckpointWriter {
       const isBefore = olderMain < main || (olderMain === main && olderSub % TOMBSTONE_BIT < sub);
       if (isBefore) older.push(olderMain, olderSub);
     });
-    const block = this.#block;
-    block.key(key);
-    this.#entries++;
     block.number(
-      (tombstone ? FLAG_TOMBSTONE : 0) |
+      (isDead ? FLAG_TOMBSTONE : 0) |
         (lease === 0n ? 0 : FLAG_LEASED) |
         (older.length === 0 ? 0 : FLAG_OLDER) |
         (sub === 0 ? 0 : FLAG_SUB),
     );
     block.number(this.revision - main);
     if (sub !== 0) block.number(sub);
-    if (!tombstone) {
+    if (!isDead) {
       block.number(main - create);
       block.number(version);
     }
     if (lease !== 0n) block.lease(lease);
-    if (older.length === 0) return;
+    if (older.length > 0) this.#writeOlder(main, older);
+  }
+
+  #writeOlder(newest: number, older: readonly number[]): void {
+    const block = this.#block;
     block.number(older.length / 2);
-    let newer = main;
+    let newer = newest;
     for (let i = 0; i < older.length; i += 2) {
       block.number(newer - older[i]!);
-      const olderSub = older[i + 1]!;
-      block.number((olderSub % TOMBSTONE_BIT) * 2 + (olderSub >= TOMBSTONE_BIT ? 1 : 0));
+      const sub = older[i + 1]!;
+      block.number((sub % TOMBSTONE_BIT) * 2 + (sub >= TOMBSTONE_BIT ? 1 : 0));
       newer = older[i]!;
     }
   }

@@ -16,10 +16,20 @@ function open(disk: FaultDisk): { database: Database; store: Store } {
   return { database, store: Store.open({ database, onChanges: () => {} }) };
 }
 
-function put(store: Store, key: string): void {
+function putKey(store: Store, key: Uint8Array): void {
   const transaction = store.beginTransaction();
-  transaction.put(utf8(key), utf8("v"), 0n, false);
+  transaction.put(key, utf8("v"), 0n, false);
   transaction.end();
+}
+
+function deleteKey(store: Store, key: Uint8Array): void {
+  const transaction = store.beginTransaction();
+  transaction.deleteRange(key, new Uint8Array(0), false);
+  transaction.end();
+}
+
+function put(store: Store, key: string): void {
+  putKey(store, utf8(key));
 }
 
 test("CheckpointWriter writes the example of the format page", () => {
@@ -29,7 +39,8 @@ test("CheckpointWriter writes the example of the format page", () => {
   const writer = store.beginCheckpoint({ write: (bytes) => parts.push(bytes.slice()) });
   while (writer.step(1) !== "done");
   const payload = concatBytes(parts).subarray(HEADER_BYTES + BLOCK_HEADER_BYTES);
-  expect([...payload.subarray(0, 11)]).toEqual([0, 2, 0x61, 0x62, 4, 2, 2, 2, 1, 2, 0]);
+  expect([...payload.subarray(0, 11)]).toEqual([7, 0, 0, 0, 0, 2, 0x61, 0x62, 0, 1, 0x78]);
+  expect([...payload.subarray(11, 18)]).toEqual([4, 2, 2, 2, 1, 2, 0]);
 });
 
 test("CheckpointWriter gives up when a compaction overtakes it", () => {
@@ -49,6 +60,45 @@ function writeCheckpoint(disk: FaultDisk, store: Store): CheckpointFile {
   while (writer.step(100) !== "done");
   return file;
 }
+
+test("a store opened with a checkpoint finds keys of every length, before and after changes", () => {
+  const disk = new FaultDisk();
+  const { store, database } = open(disk);
+  const lengths = [1, 2, 125, 126, 127, 128, 1021, 1022, 1023, 1024, 5000, 65534, 65535, 65536];
+  const keys: Uint8Array[] = lengths.flatMap((length) => [
+    new Uint8Array(length).fill(0x61),
+    new Uint8Array(length).fill(0x61).fill(0x62, length - 1),
+    new Uint8Array(length).map((_, i) => i * 31 + 1),
+  ]);
+  keys.push(new Uint8Array(1_200_000).fill(0x61), new Uint8Array(1_200_001).fill(0x61));
+  for (let i = 0; i < 40_000; i++) keys.push(utf8(`/registry/pods/a namespace/${i * 7919}`));
+  for (const key of keys) putKey(store, key);
+  for (let i = 0; i < keys.length; i += 3) deleteKey(store, keys[i]!);
+  for (let i = 0; i < keys.length; i += 5) putKey(store, keys[i]!);
+  database.commitNow();
+  expect(writeCheckpoint(disk, store).finishNow()).toBeNull();
+  const checkpoint = CheckpointFile.open(disk, "index.cairn")!;
+  const again = Store.open({ database, checkpoint, onChanges: () => {} });
+  expect(again.checkpointRevision()).toBe(store.revision());
+  const isLive = (i: number) => i % 3 !== 0 || i % 5 === 0;
+  // While the hash fills up: lookups, and keys that go and come where it has not been yet.
+  for (let i = keys.length - 1; i >= 0; i--) {
+    expect(again.getRecord(keys[i]!) !== undefined).toBe(isLive(i));
+    if (i % 4 === 0 && isLive(i)) deleteKey(again, keys[i]!);
+    if (i % 5000 === 0) {
+      again.scheduleCompaction(again.revision());
+      while (again.isCompacting()) {
+        again.compactionStep(1 << 20);
+        database.commitNow();
+      }
+    }
+    if (i % 4 === 0) putKey(again, utf8(`new ${i}`));
+  }
+  for (let i = 0; i < keys.length; i++) {
+    expect(again.getRecord(keys[i]!) !== undefined).toBe(isLive(i) && i % 4 !== 0);
+    if (i % 4 === 0) expect(again.getRecord(utf8(`new ${i}`))).toBeDefined();
+  }
+});
 
 test("CheckpointFile replaces the last checkpoint only when the new one is durable", () => {
   const disk = new FaultDisk();

@@ -8,10 +8,12 @@
  */
 import { crc32c } from "../../base/crc32c.ts";
 
-export const MAGIC = "CAIRNIX1";
+export const MAGIC = "CAIRNIX2";
 export const HEADER_BYTES = 40;
 /** Payload bytes, entries, and CRC-32C of those two and the payload. */
 export const BLOCK_HEADER_BYTES = 12;
+/** A payload begins with the number of bytes of its keys. */
+export const BLOCK_KEY_BYTES_FIELD = 4;
 export const BLOCK_PAYLOAD_BYTES = 256 * 1024;
 /** Nothing that we write comes near it; a damaged length must not make us ask for memory. */
 export const BLOCK_PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
@@ -39,7 +41,7 @@ export interface CheckpointHeader {
   readonly compactRevision: number;
   /** CRC-32C over keys and values of the rows of that revision: says which history this is. */
   readonly revisionCrc: number;
-  /** About how many entries follow; sizes tables. */
+  /** About how many entries follow; for people who look. */
   readonly entriesHint: number;
 }
 

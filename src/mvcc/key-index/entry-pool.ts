@@ -10,7 +10,7 @@
  * | 4 | sub of the newest revision; bit 31: it is a tombstone |
  * | 5 | version, low 32 bits |
  * | 6 | reference of the newest block of older revisions, 0 for none |
- * | 7 | bits 0-15: version, high; bit 31: the newest record has a lease |
+ * | 7 | bits 0-15: version, high; bit 30: the entry is free; bit 31: the newest record has a lease |
  *
  * So revisions and versions stay below 2^48. Id 0 is never handed out.
  */
@@ -19,10 +19,14 @@ import { assert } from "../../base/assert.ts";
 const CHUNK_BITS = 13;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 const WORDS = 8;
+export const ENTRY_WORDS: number = WORDS;
+/** An id's place in its chunk. */
+export const ENTRY_CHUNK_MASK: number = CHUNK_MASK;
 const HIGH = 2 ** 32;
 export const REVISION_LIMIT: number = 2 ** 48;
 export const TOMBSTONE_BIT = 0x80000000;
-const LEASED_BIT = 0x80000000;
+export const LEASED_BIT = 0x80000000;
+const FREE_BIT = 0x40000000;
 /** Ids keep bit 31 free: the tree marks living keys with it. */
 const ID_LIMIT = 2 ** 31;
 
@@ -55,13 +59,38 @@ export class EntryPool {
   }
 
   remove(id: number): void {
-    this.#chunks[id >>> CHUNK_BITS]![(id & CHUNK_MASK) * WORDS] = this.#freeHead;
+    const chunk = this.#chunks[id >>> CHUNK_BITS]!;
+    const at = (id & CHUNK_MASK) * WORDS;
+    chunk[at] = this.#freeHead;
+    chunk[at + 7] = FREE_BIT;
     this.#freeHead = id;
     this.#count--;
   }
 
   count(): number {
     return this.#count;
+  }
+
+  /** Of an id that was handed out once: nobody has it now. */
+  isFree(id: number): boolean {
+    return (this.#chunks[id >>> CHUNK_BITS]![(id & CHUNK_MASK) * WORDS + 7]! & FREE_BIT) !== 0;
+  }
+
+  /** For loading in bulk: the words of the chunk in which the next ids lie. */
+  chunkOf(id: number): Uint32Array {
+    assert(
+      id >>> CHUNK_BITS <= this.#chunks.length && id < ID_LIMIT,
+      "entries are loaded in order",
+    );
+    this.#chunks[id >>> CHUNK_BITS] ??= new Uint32Array(WORDS << CHUNK_BITS);
+    return this.#chunks[id >>> CHUNK_BITS]!;
+  }
+
+  /** The caller wrote all words of the entries up to `id`, which follow those that there were. */
+  noteLoaded(id: number): void {
+    assert(this.#freeHead === 0 && id >= this.#count, "entries are loaded into a fresh pool");
+    this.#limit = id + 1;
+    this.#count = id;
   }
 
   keyReference(id: number): number {

@@ -10,14 +10,16 @@
 import { assert } from "../../base/assert.ts";
 
 const UNIT_BYTES = 8;
-const CHUNK_UNITS_BITS = 17;
-const CHUNK_UNITS = 1 << CHUNK_UNITS_BITS;
+export const CHUNK_UNITS_BITS = 17;
+export const CHUNK_UNITS: number = 1 << CHUNK_UNITS_BITS;
 const CHUNK_BYTES = CHUNK_UNITS * UNIT_BYTES;
 /** Up to here a loop beats the call. */
 const SHORT_COPY_BYTES = 64;
 const LONG_LENGTH = 0xffff;
 /** Slots up to this size have a class per unit; larger ones a class per power of two. */
 const EXACT_UNITS_MAX = 128;
+/** Such keys lie in slots of just as many units as they need, behind two bytes of length. */
+export const PLAIN_KEY_BYTES_MAX: number = EXACT_UNITS_MAX * UNIT_BYTES - 2;
 const CLASS_COUNT = EXACT_UNITS_MAX + 1 + CHUNK_UNITS_BITS + 1;
 
 export class KeyArena {
@@ -146,6 +148,27 @@ export class KeyArena {
     while (i < length && chunk[start + i] === key[i]) i++;
     this.matched = i;
     return i < length ? chunk[start + i]! - key[i]! : storedLength - keyLength;
+  }
+
+  /**
+   * For loading in bulk: the chunk that new slots are cut from, its number, and the next unused
+   * unit. The caller lays plain keys there himself, one after the other, and notes the new end.
+   */
+  openChunk(): Uint8Array {
+    return this.#chunks[this.#bumpChunk]!;
+  }
+
+  get openChunkIndex(): number {
+    return this.#bumpChunk;
+  }
+
+  get openUnit(): number {
+    return this.#bumpUnit;
+  }
+
+  noteLoaded(unit: number): void {
+    assert(unit >= this.#bumpUnit && unit <= CHUNK_UNITS, "slots are loaded in order");
+    this.#bumpUnit = unit;
   }
 
   /** Bytes held by the chunks. */

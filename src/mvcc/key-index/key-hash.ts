@@ -28,7 +28,7 @@ export class KeyHash {
 
   /** The id of the key, or 0. */
   find(key: Uint8Array): number {
-    const hash = this.hash(key);
+    const hash = this.#hashOf(key, key.length);
     const segment = this.#segments[hash >>> (32 - SEGMENT_BITS)]!;
     const mask = segment.length - 2;
     let at = (hash << 1) & mask;
@@ -42,7 +42,12 @@ export class KeyHash {
 
   /** Adds a key that is not there yet. */
   insert(key: Uint8Array, id: number): void {
-    const hash = this.hash(key);
+    this.insertFrom(key, key.length, id);
+  }
+
+  /** The same; the key is the first `length` bytes of `bytes`. */
+  insertFrom(bytes: Uint8Array, length: number, id: number): void {
+    const hash = this.#hashOf(bytes, length);
     const which = hash >>> (32 - SEGMENT_BITS);
     let segment = this.#segments[which]!;
     const count = ++this.#counts[which]!;
@@ -53,9 +58,9 @@ export class KeyHash {
     place(segment, id, hash);
   }
 
-  /** Removes a key that is there; the slots behind it move up so that no marker is needed. */
+  /** Removes a key if it is there; the slots behind it move up so that no marker is needed. */
   remove(key: Uint8Array, id: number): void {
-    const hash = this.hash(key);
+    const hash = this.#hashOf(key, key.length);
     const which = hash >>> (32 - SEGMENT_BITS);
     const segment = this.#segments[which]!;
     const mask = segment.length - 2;
@@ -80,42 +85,23 @@ export class KeyHash {
     segment[hole + 1] = 0;
   }
 
+  /** Keys in it. */
+  count(): number {
+    let total = 0;
+    for (const count of this.#counts) total += count;
+    return total;
+  }
+
   allocatedBytes(): number {
     let total = 0;
     for (const segment of this.#segments) total += segment.byteLength;
     return total;
   }
 
-  /**
-   * Adds ids 1 to `count` to an empty table, given their hashes by id. Sorted by segment first:
-   * each then fills while it is in the processor's cache, three times as fast as in the order of
-   * ids.
-   */
-  insertAll(hashes: Uint32Array, count: number): void {
-    const ends = new Uint32Array(SEGMENT_COUNT + 1);
-    const shift = 32 - SEGMENT_BITS;
-    for (let id = 1; id <= count; id++) ends[(hashes[id]! >>> shift) + 1]!++;
-    for (let i = 0; i < SEGMENT_COUNT; i++) {
-      this.#counts[i] = ends[i + 1]!;
-      ends[i + 1] = ends[i + 1]! + ends[i]!;
-    }
-    const sorted = new Uint32Array(count);
-    for (let id = 1; id <= count; id++) sorted[ends[hashes[id]! >>> shift]!++] = id;
-    let next = 0;
-    for (let i = 0; i < SEGMENT_COUNT; i++) {
-      const last = next + this.#counts[i]!;
-      let slots = SEGMENT_SLOTS_MIN;
-      while (this.#counts[i]! * 4 > slots * 3) slots *= 2;
-      const segment = new Uint32Array(slots * 2);
-      for (; next < last; next++) place(segment, sorted[next]!, hashes[sorted[next]!]!);
-      this.#segments[i] = segment;
-    }
-  }
-
   /** Multiplicative over bytes, finished as MurmurHash3 finishes. */
-  hash(key: Uint8Array): number {
-    let hash = this.#seed ^ key.length;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key[i]!, 0x01000193);
+  #hashOf(bytes: Uint8Array, length: number): number {
+    let hash = this.#seed ^ length;
+    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
     hash ^= hash >>> 16;
     hash = Math.imul(hash, 0x85ebca6b);
     hash ^= hash >>> 13;

@@ -69,12 +69,24 @@ function compareNewest(index: KeyIndex, model: Model, from: string, to: string |
   expect(index.countLive(utf8(from), end)).toBe(wanted.length);
 }
 
+/** A fresh index from the revisions of the model, as after a restart. */
+function restored(model: Model, revision: number): KeyIndex {
+  const index = new KeyIndex({ hashSeed: 8 });
+  const all = [...model.keys].flatMap(([key, list]) => list.map((one) => ({ key, ...one })));
+  all.sort((a, b) => a.main - b.main || (a.sub % TOMBSTONE_BIT) - (b.sub % TOMBSTONE_BIT));
+  for (const { key, main, sub } of all) index.restore(utf8(key), main, sub, 1, 1, false);
+  index.startToggles(revision);
+  index.check();
+  return index;
+}
+
 const keyName = fc.integer({ min: 0, max: 60 }).map((n) => `${"k/".repeat(n % 3)}${n}`);
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("put" as const), key: keyName }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("delete" as const), key: keyName }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("same" as const), key: keyName }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("compact" as const), back: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen" as const) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -89,7 +101,7 @@ const step = fc.oneof(
 test("KeyIndex agrees with a list of revisions per key under puts, deletes and compactions", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
-      const index = new KeyIndex({ hashSeed: 7 });
+      let index = new KeyIndex({ hashSeed: 7 });
       const model = new Model();
       let revision = 1;
       let compacted = 0;
@@ -106,6 +118,8 @@ test("KeyIndex agrees with a list of revisions per key under puts, deletes and c
           sub = 0;
           index.delete(index.find(utf8(s.key)), utf8(s.key), revision, 0);
           model.add(s.key, revision, TOMBSTONE_BIT, true);
+        } else if (s.kind === "reopen") {
+          index = restored(model, revision);
         } else if (s.kind === "compact") {
           compacted = Math.max(compacted, revision - s.back);
           const ids: number[] = [];
@@ -204,4 +218,29 @@ test("KeyIndex finds any of thousands of revisions of one key and trims them", (
   expect(index.locate(id, 3000)).toBe(true);
   index.prune(id, 5001);
   expect(index.revisionCount()).toBe(1);
+});
+
+test("KeyIndex takes keys out and new ones in before all are in its hash", () => {
+  const index = new KeyIndex({ hashSeed: 9 });
+  const keys = Array.from({ length: 20_000 }, (_, i) => utf8(`key ${i * 7}`));
+  keys.forEach((key, i) => {
+    index.restore(key, i + 2, 0, i + 2, 1, false);
+  });
+  let revision = keys.length + 1;
+  for (let i = 0; i < keys.length; i += 50) {
+    // From both ends: behind the place that the hash has come to, and before it.
+    const at = i % 100 === 0 ? keys.length - 1 - i : i;
+    const id = index.find(keys[at]!);
+    index.delete(id, keys[at]!, ++revision, 0);
+    expect(index.prune(id, revision + 1)).toBe(false);
+    if (i % 1000 === 0) index.check();
+    keys[at] = utf8(`new ${i}`);
+    if (i % 3 === 0) index.restore(keys[at]!, ++revision, 0, revision, 1, false);
+    else expect(index.put(0, keys[at]!, ++revision, 0, false)).toBe(id);
+    if (i % 700 === 0) index.check();
+  }
+  index.check();
+  const ids = new Set(keys.map((key) => index.find(key)));
+  expect(ids.has(0)).toBe(false);
+  expect(ids.size).toBe(keys.length);
 });

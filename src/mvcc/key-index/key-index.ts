@@ -16,15 +16,17 @@ import { KeyArena } from "./key-arena.ts";
 import { KeyHash } from "./key-hash.ts";
 import { KeyTree } from "./key-tree.ts";
 import { RevisionHistory } from "./revision-history.ts";
+import { SortedLoad } from "./sorted-load.ts";
 import { ToggleLog } from "./toggle-log.ts";
 import { ID_MASK, LIVE_BIT } from "./tree-nodes.ts";
 
 export interface KeyIndexOptions {
   /** Unpredictable number against keys made to collide. */
   hashSeed: number;
-  /** Keys that are about to be loaded in order; sizes a table once. */
-  expectedKeys?: number;
 }
+
+/** So many keys are added to the hash by each lookup while it is incomplete after a load. */
+const HASHED_PER_LOOKUP = 64;
 
 export class KeyIndex {
   readonly #keys = new KeyArena();
@@ -33,26 +35,63 @@ export class KeyIndex {
   readonly #tree = new KeyTree(this.#entries, this.#keys);
   readonly #hash: KeyHash;
   #toggles = new ToggleLog(0);
-  /** Hashes by id while `addSorted` loads. */
-  #sortedHashes: Uint32Array;
+  /**
+   * Ids from `next` to `last` (0: none) were loaded but are not in the hash yet: a restart does not
+   * wait for it. Until they are, keys are found by the tree, and each lookup adds some.
+   */
+  #backlogNext = 0;
+  #backlogLast = 0;
+  #backlogKey = new Uint8Array(256);
   /** The revision that the last successful `locate` found. */
   foundMain = 0;
   /** Its sub, with TOMBSTONE_BIT. */
   foundSub = 0;
 
   constructor(options: KeyIndexOptions) {
-    const { hashSeed, expectedKeys } = options;
-    this.#sortedHashes = new Uint32Array(expectedKeys ?? 0);
     const equality = {
       hasKey: (id: number, key: Uint8Array) =>
         this.#keys.equals(this.#entries.keyReference(id), key),
     };
-    this.#hash = new KeyHash(equality, hashSeed);
+    this.#hash = new KeyHash(equality, options.hashSeed);
   }
 
   /** The entry of a key, living or not, or 0. */
   find(key: Uint8Array): number {
-    return this.#hash.find(key);
+    if (this.#backlogNext === 0) return this.#hash.find(key);
+    this.#hashSome();
+    this.#tree.seek(key);
+    return this.#tree.foundId();
+  }
+
+  #hashSome(): void {
+    const end = Math.min(this.#backlogNext + HASHED_PER_LOOKUP, this.#backlogLast + 1);
+    for (let id = this.#backlogNext; id < end; id++) {
+      if (this.#entries.isFree(id)) continue;
+      const reference = this.#entries.keyReference(id);
+      const length = this.#keys.length(reference);
+      if (length > this.#backlogKey.length) this.#backlogKey = new Uint8Array(length * 2);
+      this.#keys.copyInto(reference, this.#backlogKey, 0);
+      this.#hash.insertFrom(this.#backlogKey, length, id);
+    }
+    this.#backlogNext = end > this.#backlogLast ? 0 : end;
+  }
+
+  /** An entry in the backlog is added when its turn comes. */
+  #isInBacklog(id: number): boolean {
+    return this.#backlogNext !== 0 && id >= this.#backlogNext && id <= this.#backlogLast;
+  }
+
+  /** Adds an entry that was read back from disk to the backlog, as far as ids go without a gap. */
+  #noteRestored(key: Uint8Array, id: number): void {
+    if (this.#isInBacklog(id)) return;
+    if (this.#backlogNext === 0) {
+      this.#backlogNext = id;
+      this.#backlogLast = id;
+    } else if (id === this.#backlogLast + 1) {
+      this.#backlogLast = id;
+    } else {
+      this.#hash.insert(key, id);
+    }
   }
 
   isLive(id: number): boolean {
@@ -98,7 +137,7 @@ export class KeyIndex {
     if (id === 0) {
       const added = entries.add(this.#keys.add(key));
       entries.setNewest(added, main, sub, main, 1, leased);
-      this.#hash.insert(key, added);
+      if (!this.#isInBacklog(added)) this.#hash.insert(key, added);
       this.#tree.insert(key, added);
       this.#toggles.add(main, added, true);
       return added;
@@ -141,58 +180,37 @@ export class KeyIndex {
   ): number {
     const entries = this.#entries;
     const tombstone = subAndTombstone >= TOMBSTONE_BIT;
-    let id = this.#hash.find(key);
+    this.#tree.seek(key);
+    let id = this.#tree.foundId();
     let lived = true;
     if (id === 0) {
       id = entries.add(this.#keys.add(key));
-      this.#hash.insert(key, id);
-      this.#tree.insert(key, id);
+      this.#noteRestored(key, id);
+      this.#tree.insertHere(id);
+      // The new entry may have moved to another leaf.
+      if (tombstone) this.#tree.seek(key);
     } else {
       const before = entries.subAndTombstone(id);
       lived = before < TOMBSTONE_BIT;
       entries.setHistory(id, this.#history.push(entries.history(id), entries.mod(id), before));
     }
     entries.setNewest(id, main, subAndTombstone, create, version, leased);
-    if (lived === tombstone) this.#tree.setLive(key, !tombstone);
+    if (lived === tombstone) this.#tree.setLiveHere(!tombstone);
     return id;
   }
 
-  /** Adds an entry during `fill`; older revisions follow through `restoreOlder`, oldest first. */
-  addSorted(
-    key: Uint8Array,
-    main: number,
-    subAndTombstone: number,
-    create: number,
-    version: number,
-    leased: boolean,
-  ): number {
-    const id = this.#entries.add(this.#keys.add(key));
-    this.#entries.setNewest(id, main, subAndTombstone, create, version, leased);
-    if (id >= this.#sortedHashes.length) {
-      const larger = new Uint32Array(id * 2);
-      larger.set(this.#sortedHashes);
-      this.#sortedHashes = larger;
-    }
-    this.#sortedHashes[id] = this.#hash.hash(key);
-    return id;
+  /** Begins the bulk load of a fresh index. */
+  beginLoad(): SortedLoad {
+    assert(this.#entries.count() === 0, "only a fresh index is loaded in bulk");
+    return new SortedLoad(this.#keys, this.#entries, this.#history);
   }
 
-  restoreOlder(id: number, main: number, subAndTombstone: number): void {
-    const head = this.#history.push(this.#entries.history(id), main, subAndTombstone);
-    this.#entries.setHistory(id, head);
-  }
-
-  /** Builds the order of entries that `addSorted` made in key order in a fresh index. */
-  finishSorted(): void {
-    let id = 0;
-    const last = this.#entries.count();
-    this.#hash.insertAll(this.#sortedHashes, last);
-    this.#sortedHashes = new Uint32Array(0);
-    this.#tree.fill(() => {
-      if (id === last) return 0;
-      id++;
-      return this.#entries.isTombstone(id) ? id : (id | LIVE_BIT) >>> 0;
-    });
+  /** Builds the order of what was loaded; the hash follows later, see `find`. */
+  endLoad(load: SortedLoad): void {
+    load.finish();
+    this.#tree.fill(load.id, load.dead);
+    if (load.id > 0) this.#backlogNext = 1;
+    this.#backlogLast = load.id;
   }
 
   /** Toggles up to here are unknown; called once when the index was loaded. */
@@ -351,5 +369,13 @@ export class KeyIndex {
   check(): void {
     this.#tree.check();
     assert(this.#tree.count() === this.#entries.count(), "entries and tree disagree");
+    let waiting = 0;
+    if (this.#backlogNext !== 0) {
+      for (let id = this.#backlogNext; id <= this.#backlogLast; id++) {
+        if (!this.#entries.isFree(id)) waiting++;
+      }
+    }
+    const hashed = this.#hash.count();
+    assert(hashed + waiting === this.#entries.count(), "entries and hash disagree");
   }
 }

@@ -139,6 +139,11 @@ export class KeyTree {
     return total;
   }
 
+  /** The id of the key that the last `seek` looked for, or 0. */
+  foundId(): number {
+    return this.found ? this.at(this.leaf, this.index) & ID_MASK : 0;
+  }
+
   /** The id at a position with LIVE_BIT, or 0 behind the last entry of the leaf. */
   at(leaf: number, index: number): number {
     const words = this.#nodes.words(leaf);
@@ -154,6 +159,11 @@ export class KeyTree {
   /** Marks the key (which is there) as living or not. */
   setLive(key: Uint8Array, live: boolean): void {
     this.seek(key);
+    this.setLiveHere(live);
+  }
+
+  /** The same for the key that the last `seek` found. */
+  setLiveHere(live: boolean): void {
     assert(this.found, "key is not in the tree");
     const words = this.#nodes.words(this.leaf);
     const at = this.#nodes.offset(this.leaf);
@@ -168,6 +178,11 @@ export class KeyTree {
   /** Adds a key that is not there, living. */
   insert(key: Uint8Array, id: number): void {
     this.seek(key);
+    this.insertHere(id);
+  }
+
+  /** The same for the key that the last `seek` did not find. */
+  insertHere(id: number): void {
     assert(!this.found, "key is in the tree already");
     this.#count++;
     this.#addLive(1);
@@ -205,16 +220,16 @@ export class KeyTree {
   }
 
   /**
-   * Fills an empty tree from ids (with LIVE_BIT where living) in key order; `next` answers 0 at the
-   * end.
+   * Fills an empty tree with the ids from 1 to `count`, which are in key order; those in `dead`
+   * (ascending) do not live.
    */
-  fill(next: () => number): void {
+  fill(count: number, dead: readonly number[]): void {
     assert(this.#count === 0, "only an empty tree can be filled");
-    const filled = fillNodes(this.#nodes, this.#root, next);
+    const filled = fillNodes(this.#nodes, this.#root, count, dead);
     this.#root = filled.root;
     this.#height = filled.height;
-    this.#count = filled.count;
-    this.#live = filled.live;
+    this.#count = count;
+    this.#live = count - dead.length;
   }
 
   allocatedBytes(): number {

@@ -2,6 +2,7 @@
 import {
   INNER_CHILDREN_MAX,
   LEAF_ENTRIES_MAX,
+  LIVE_BIT,
   NODE_HEADER_WORDS,
   type TreeNodes,
 } from "./tree-nodes.ts";
@@ -13,52 +14,59 @@ const PER_INNER = INNER_CHILDREN_MAX - (INNER_CHILDREN_MAX >> 3);
 export interface FilledTree {
   root: number;
   height: number;
-  count: number;
-  live: number;
 }
 
-/** `emptyLeaf` becomes the first leaf; `next` gives ids with LIVE_BIT, then 0. */
-export function fillNodes(nodes: TreeNodes, emptyLeaf: number, next: () => number): FilledTree {
-  const out: FilledTree = { root: emptyLeaf, height: 0, count: 0, live: 0 };
-  let level = fillLeaves(nodes, emptyLeaf, next, out);
+/** `emptyLeaf` becomes the first leaf; the ids are 1 to `count`, those in `dead` do not live. */
+export function fillNodes(
+  nodes: TreeNodes,
+  emptyLeaf: number,
+  count: number,
+  dead: readonly number[],
+): FilledTree {
+  let level = fillLeaves(nodes, emptyLeaf, count, dead);
+  let height = 0;
   while (level.length > 1) {
     const above: number[] = [];
     for (let first = 0; first < level.length; ) {
-      let count = Math.min(PER_INNER, level.length - first);
-      if (level.length - first - count === 1) count--; // no node with a single child
-      above.push(nodes.addInner(level, first, count, out.height > 0));
-      first += count;
+      let children = Math.min(PER_INNER, level.length - first);
+      if (level.length - first - children === 1) children--; // no node with a single child
+      above.push(nodes.addInner(level, first, children, height > 0));
+      first += children;
     }
     level = above;
-    out.height++;
+    height++;
   }
-  out.root = level[0]!;
-  return out;
+  return { root: level[0]!, height };
 }
 
 function fillLeaves(
   nodes: TreeNodes,
   emptyLeaf: number,
-  next: () => number,
-  out: FilledTree,
+  count: number,
+  dead: readonly number[],
 ): number[] {
   const leaves = [emptyLeaf];
-  let words = nodes.words(emptyLeaf);
-  let at = nodes.offset(emptyLeaf);
-  for (let id = next(); id !== 0; id = next()) {
-    if (words[at] === PER_LEAF) {
-      const leaf = nodes.add();
-      words[at + 2] = leaf;
-      words = nodes.words(leaf);
-      at = nodes.offset(leaf);
+  let leaf = emptyLeaf;
+  let nextDead = 0;
+  for (let id = 1; id <= count; ) {
+    if (id > 1) {
+      const next = nodes.add();
+      nodes.words(leaf)[nodes.offset(leaf) + 2] = next;
+      leaf = next;
       leaves.push(leaf);
     }
-    const count = words[at]!;
-    words[at + NODE_HEADER_WORDS + count] = id;
-    words[at] = count + 1;
-    words[at + 1] = words[at + 1]! + (id >>> 31);
-    out.count++;
-    out.live += id >>> 31;
+    const words = nodes.words(leaf);
+    const at = nodes.offset(leaf);
+    const first = id;
+    const slots = at + NODE_HEADER_WORDS;
+    const end = Math.min(first + PER_LEAF, count + 1);
+    for (; id < end; id++) words[slots + id - first] = id | LIVE_BIT;
+    let live = end - first;
+    for (; nextDead < dead.length && dead[nextDead]! < end; nextDead++, live--) {
+      words[slots + dead[nextDead]! - first] = dead[nextDead]!;
+    }
+    words[at] = end - first;
+    words[at + 1] = live;
   }
   return leaves;
 }
