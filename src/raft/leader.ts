@@ -56,7 +56,7 @@ export class Leader {
   voterValues = new Float64Array(8);
 
   constructor(core: RaftCore) {
-    alignProgress(core, this.progress);
+    alignProgress(core, this.progress, core.log.lastIndex + 1);
     // What the log ends with may hold a change that nobody has applied (the new leader re-arms the
     // check).
     this.pendingMembershipIndex = core.log.lastIndex;
@@ -245,7 +245,8 @@ export function configurationChanged(core: RaftCore, leader: Leader): void {
     core.becomeFollower(core.term, 0n);
     return;
   }
-  alignProgress(core, leader.progress);
+  // A new member is probed at the last entry, so that there is something to send at once.
+  alignProgress(core, leader.progress, Math.max(core.log.lastIndex, 1));
   if (leader.transferTarget !== 0n && !isVoter(core.configuration, leader.transferTarget)) {
     leader.transferTarget = 0n;
   }

@@ -194,8 +194,11 @@ export function handOver(core: RaftCore, leader: Leader): void {
   core.send({ kind: "timeout-now", from: core.id, to: target, term: core.term });
 }
 
-/** Rows for exactly the members of the configuration; those that stay keep theirs. */
-export function alignProgress(core: RaftCore, progress: Map<bigint, Progress>): void {
+/**
+ * Rows for exactly the members of the configuration; those that stay keep theirs. New ones start at
+ * `next`, a guess that probing corrects.
+ */
+export function alignProgress(core: RaftCore, progress: Map<bigint, Progress>, next: number): void {
   const members = membersOf(core.configuration);
   for (const member of progress.keys()) {
     if (!members.includes(member)) progress.delete(member);
@@ -206,7 +209,7 @@ export function alignProgress(core: RaftCore, progress: Map<bigint, Progress>): 
     const inflights = new Inflights(inflightMessagesMax, inflightBytesMax);
     // A new member counts as active, or check-quorum could depose the leader before it had a chance
     // to answer.
-    const row = new Progress(Math.max(core.log.lastIndex, 1), inflights, true);
+    const row = new Progress(next, inflights, true);
     if (member === core.id) row.ownPersisted(core.log.persisted);
     progress.set(member, row);
   }
