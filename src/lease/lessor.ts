@@ -150,10 +150,10 @@ export class Lessor {
     return lease.ttlSeconds;
   }
 
-  /** Whole seconds left, rounded down as etcd does; the full time where no clock runs. */
+  /** Whole seconds left, cut towards zero as etcd does; the full time where no clock runs. */
   remainingSeconds(lease: Lease, nowMs: number): number {
     if (lease.expiryMs === Infinity) return lease.ttlSeconds;
-    return Math.floor((lease.expiryMs - nowMs) / 1000);
+    return Math.trunc((lease.expiryMs - nowMs) / 1000) + 0;
   }
 
   /** All leases, the one that expires first in front. */

@@ -22,7 +22,7 @@ import {
   type UnaryCall,
 } from "../api/index.ts";
 import type { Clock } from "../io/index.ts";
-import { LEASE_TTL_SECONDS_MAX, type Lessor } from "../lease/index.ts";
+import { LEASE_TTL_SECONDS_MAX, type Lease, type Lessor } from "../lease/index.ts";
 import type { Store } from "../mvcc/index.ts";
 import { CommandKind, leaseGrantCost } from "../state-machine/index.ts";
 import type { LeaseIdSource } from "./lease-id-source.ts";
@@ -42,8 +42,15 @@ export interface LeaseServiceParts {
   readonly leaseIds: LeaseIdSource;
 }
 
+interface AwaitedRevocation {
+  readonly lease: Lease;
+  readonly revoked: () => void;
+}
+
 export class LeaseServer implements LeaseService {
   readonly #parts: LeaseServiceParts;
+  /** Renewals of leases whose time is up and whose revocation is on its way. One per stream. */
+  readonly #awaited = new Set<AwaitedRevocation>();
   renewedCount = 0;
 
   constructor(parts: LeaseServiceParts) {
@@ -73,18 +80,48 @@ export class LeaseServer implements LeaseService {
     requests: RequestStream<LeaseKeepAliveRequest>,
     call: StreamCall<LeaseKeepAliveResponseInit>,
   ): void {
-    requests.onMessage((request) => {
-      const response = this.#renew(request.ID);
+    let waiting: AwaitedRevocation | null = null;
+    /** Whether the next request may come. */
+    const answer = (response: LeaseKeepAliveResponseInit | EtcdError): boolean => {
       if (response instanceof EtcdError) {
         call.fail(response);
+        return false;
+      }
+      if (call.send(response)) return true;
+      requests.pause();
+      call.onDrain(() => requests.resume());
+      return false;
+    };
+    requests.onMessage((request) => {
+      const { lessor, clock, headers, store } = this.#parts;
+      const lease = lessor.get(request.ID);
+      if (lease === undefined || lease.expiryMs > clock.monotonicMs()) {
+        answer(this.#renew(request.ID));
         return;
       }
-      if (!call.send(response)) {
-        requests.pause();
-        call.onDrain(() => requests.resume());
-      }
+      const response = { header: headers.header(store.revision()), ID: request.ID, TTL: 0 };
+      requests.pause();
+      waiting = {
+        lease,
+        revoked: () => {
+          if (answer(response)) requests.resume();
+        },
+      };
+      this.#awaited.add(waiting);
+    });
+    call.onAbort(() => {
+      if (waiting !== null) this.#awaited.delete(waiting);
     });
     requests.onEnd(() => call.end());
+  }
+
+  /** Called after entries were applied: a lease that expired is answered as such once its keys are gone. */
+  onApplied(): void {
+    for (const awaited of this.#awaited) {
+      if (this.#parts.lessor.get(awaited.lease.id) === awaited.lease) continue;
+      this.#awaited.delete(awaited);
+      awaited.revoked();
+    }
   }
 
   #renew(id: bigint): LeaseKeepAliveResponseInit | EtcdError {
@@ -119,7 +156,7 @@ export class LeaseServer implements LeaseService {
     const header = headers.header(store.revision());
     const lease = lessor.get(request.ID);
     const nowMs = clock.monotonicMs();
-    if (lease === undefined || lease.expiryMs <= nowMs) return { header, ID: request.ID, TTL: -1 };
+    if (lease === undefined) return { header, ID: request.ID, TTL: -1 };
     return {
       header,
       ID: lease.id,

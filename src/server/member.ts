@@ -163,6 +163,7 @@ export class Member {
     this.reads.onApplied();
     this.compactor.wake();
     this.leaseKeeper.wake();
+    this.services.lease.onApplied();
   }
 
   /** Whether every request is served: a leader is known and no CORRUPT alarm stands. */
