@@ -25,7 +25,7 @@ const FIRST_HEAP_BYTES = 512;
  * middle.
  */
 const ENTRIES_MAX = 1024;
-const PAYLOAD_BYTES_MAX = 256 * 1024;
+const PAYLOAD_BYTES_MAX = 128 * 1024;
 
 export class Node {
   readonly isLeaf: boolean;
@@ -199,10 +199,15 @@ export class Node {
     }
   }
 
-  /** Moves the entries from `index` on into a new node. */
-  splitAt(index: number): Node {
+  /**
+   * Moves the entries from `index` on into a new node. One that will be filled up like this one
+   * gets its room at once: growing there step by step would cost several times its size.
+   */
+  splitAt(index: number, willFill: boolean): Node {
     assert(index > 0 && index < this.#count, "both halves of a split have entries");
-    const right = new Node(this.isLeaf, this.#count - index + FIRST_ENTRIES);
+    const entries = (willFill ? index : this.#count - index) + FIRST_ENTRIES;
+    const heapBytes = willFill ? this.#payloadBytes + this.#payloadBytes / 16 : FIRST_HEAP_BYTES;
+    const right = new Node(this.isLeaf, entries, Math.min(heapBytes, 2 * PAYLOAD_BYTES_MAX) | 0);
     right.absorb(this, index, this.#count);
     this.#payloadBytes -= right.#payloadBytes;
     this.#count = index;

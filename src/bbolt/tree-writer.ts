@@ -258,7 +258,7 @@ export class TreeWriter implements BucketWriter, TreeView {
     // Ascending keys leave full nodes behind; otherwise both halves get room.
     let at = appended ? node.count - 1 : node.count >> 1;
     for (;;) {
-      const right = node.splitAt(at);
+      const right = node.splitAt(at, appended && node === leaf);
       let parent = this.#pathNodes.pop();
       let index = this.#pathIndexes.pop();
       if (parent === undefined || index === undefined) {
