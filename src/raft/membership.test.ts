@@ -279,6 +279,42 @@ describe("taking effect", () => {
   });
 });
 
+describe("votes carry the commit index", () => {
+  const withUncommittedRemoval = () => {
+    const one = new TestMember({ id: 2, voters: [1, 2], terms: [1] });
+    const data = encodeChange(change("remove", 1));
+    const entries = [{ term: 1, index: 2, kind: 1, data }];
+    one.raft.step(append({ from: 1, to: 2, term: 1, previous: [1, 1], entries, commit: 1 }));
+    one.settle();
+    one.tick(20);
+    one.settle();
+    expect(one.status).toMatchObject({ role: "pre-candidate", commit: 1 });
+    return one;
+  };
+
+  test("a candidate learns that a change is committed, and stops counting with the old members", () => {
+    const one = withUncommittedRemoval();
+    const answer = { from: 1, to: 2, term: 1, granted: false };
+    one.raft.step(voteResponse({ ...answer, mark: [2, 1] }));
+    expect(one.status).toMatchObject({ role: "follower", commit: 2 });
+    one.settle();
+    one.tick(20);
+    one.settle();
+    expect(one.status).toMatchObject({ role: "leader", configuration: configurationOf([2]) });
+  });
+
+  test("a mark that the own log does not hold says nothing", () => {
+    for (const mark of [
+      [2, 2],
+      [3, 1],
+    ] as const) {
+      const one = withUncommittedRemoval();
+      one.raft.step(voteResponse({ from: 1, to: 2, term: 1, granted: false, mark }));
+      expect(one.status).toMatchObject({ role: "pre-candidate", commit: 1 });
+    }
+  });
+});
+
 describe("the leader itself", () => {
   test("v1_remove_leader: without stepDownOnRemoval it leads on without counting itself", () => {
     const cluster = TestCluster.of(3, { stepDownOnRemoval: false });

@@ -334,3 +334,39 @@ describe("starting again", () => {
     expect(() => one.raft.step(heartbeat({ from: 2, term: 1 }))).toThrow("both lead term 1");
   });
 });
+
+describe("the commit of a membership change", () => {
+  test("is synced, and the change is applied only after that", () => {
+    const leader = TestCluster.of(3).elect(1);
+    leader.proposeChange("add-learner", 4);
+    leader.settle();
+    leader.isDiskSlow = true;
+    leader.raft.step(accepted({ from: 2, term: 1, index: 2 }));
+    leader.settle();
+    expect(leader.status).toMatchObject({ commit: 2, applied: 1 });
+    expect(leader.unsynced.length).toBe(1);
+    leader.sync();
+    leader.settle();
+    expect(leader.status).toMatchObject({ applied: 2 });
+    expect(leader.hardState.commit).toBe(2);
+  });
+
+  test("commands before and after one are not held up once it is durable", () => {
+    const leader = TestCluster.of(3).elect(1);
+    leader.propose("before");
+    leader.proposeChange("update", 2);
+    leader.propose("after");
+    leader.settle();
+    leader.raft.step(accepted({ from: 2, term: 1, index: 4 }));
+    leader.settle();
+    expect(leader.status.applied).toBe(4);
+    leader.isDiskSlow = true;
+    leader.propose("more");
+    leader.settle();
+    leader.sync();
+    leader.raft.step(accepted({ from: 2, term: 1, index: 5 }));
+    leader.settle();
+    expect(leader.status.applied).toBe(5);
+    expect(leader.unsynced).toEqual([]);
+  });
+});
