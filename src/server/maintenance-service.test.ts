@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { FaultDisk } from "../../test/disk/fault-disk.ts";
 import {
+  type DefragmentResponseInit,
+  decodeDefragmentRequest,
   decodeHashKVRequest,
   decodeHashRequest,
   type HashKVResponseInit,
@@ -10,6 +12,7 @@ import {
 } from "../api/index.ts";
 import { utf8 } from "../base/bytes.ts";
 import { Database } from "../database/index.ts";
+import { silentLogger } from "../io/index.ts";
 import { Store } from "../mvcc/index.ts";
 import type { BackgroundTask } from "./background.ts";
 import { type MaintenanceParts, MaintenanceServer } from "./maintenance-service.ts";
@@ -39,6 +42,13 @@ function openMaintenance() {
     instruments: new MemberInstruments(),
     clock: { monotonicMs: () => 0 },
     headers: { header: (revision: number) => ({ revision }) },
+    logger: silentLogger,
+    committer: {
+      commit: (done: () => void) => {
+        database.commitNow();
+        done();
+      },
+    },
   };
   const server = new MaintenanceServer(parts as unknown as MaintenanceParts);
   return { database, tasks, server };
@@ -103,4 +113,20 @@ test.each(STARTS)("%s: answers once, and an abort afterwards does nothing", (_na
   call.abort();
   expect(database.openReadTransactions()).toBe(0);
   database.close();
+});
+
+test("Defragment: calls that come while one runs are answered with it, and start none of their own", async () => {
+  const { database, tasks, server } = openMaintenance();
+  const calls = [new HeldCall(), new HeldCall(), new HeldCall()];
+  const request = decodeDefragmentRequest(new Uint8Array(0));
+  for (const call of calls) {
+    server.defragment(request, call as unknown as UnaryCall<DefragmentResponseInit>);
+  }
+  expect(tasks.length).toBe(1);
+  for (let turns = 0; tasks.length > 0 && turns < 1000; turns++) {
+    const task = tasks.shift()!;
+    if (task()) tasks.push(task);
+    while (database.isCommitting()) await Promise.resolve();
+  }
+  expect(calls.map((call) => call.answers.length)).toEqual([1, 1, 1]);
 });

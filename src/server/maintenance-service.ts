@@ -61,6 +61,8 @@ const TYPE_NAMES = new Map<number, string>(
 
 export class MaintenanceServer implements MaintenanceService {
   readonly #parts: MaintenanceParts;
+  /** Calls that the defragmentation under way answers. */
+  readonly #defragmenting: UnaryCall<DefragmentResponseInit>[] = [];
 
   constructor(parts: MaintenanceParts) {
     this.#parts = parts;
@@ -103,8 +105,12 @@ export class MaintenanceServer implements MaintenanceService {
     });
   }
 
-  /** Shrinks the file in slices while serving; the answer has no header (observed on real members). */
+  /**
+   * Shrinks the file in slices while serving; the answer has no header (observed on real members). Whoever asks
+   * while one is under way gets the answer of that one.
+   */
   defragment(_request: DefragmentRequest, call: UnaryCall<DefragmentResponseInit>): void {
+    if (this.#defragmenting.push(call) > 1) return;
     const { database, background, committer, logger, clock, instruments } = this.#parts;
     const startMs = clock.monotonicMs();
     const before = database.sizeBytes();
@@ -124,7 +130,7 @@ export class MaintenanceServer implements MaintenanceService {
           "current-db-size-bytes": database.sizeBytes(),
           took: `${tookMs.toFixed(3)}ms`,
         });
-        call.succeed({});
+        for (const waiting of this.#defragmenting.splice(0)) waiting.succeed({});
       },
     );
   }
