@@ -83,7 +83,7 @@ export function encodeCommand(
   authRevision: number,
   request: Uint8Array,
 ): Uint8Array {
-  assert(kind > 0 && Number.isSafeInteger(requestId), `command ${kind} with id ${requestId}`);
+  assert(kind > 0 && Number.isSafeInteger(requestId), "a command has a kind and a safe id");
   const name = userName === "" ? EMPTY_BYTES : utf8(userName);
   beginCommand(1 + 5 * HEAD_BYTES_MAX + name.length + request.length);
   const start = position;
