@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { FaultDisk, PowerCut } from "../../test/disk/fault-disk.ts";
 import { SeededRandom } from "../../test/disk/seeded-random.ts";
-import { type HardState, type WalEntry, WriteAheadLog } from "./index.ts";
+import { type HardState, type WalEntry, type WalRecovery, WriteAheadLog } from "./index.ts";
+import { recoverLog } from "./recovery.ts";
 
 const DIRECTORY = "/member/wal";
 const METADATA = { memberId: 5n, clusterId: 6n };
@@ -58,6 +59,7 @@ class Member {
     }
     const { log, recovered } = WriteAheadLog.open(this.options, this.snapshotIndex);
     this.log = log;
+    this.#checkFromLater(recovered);
     if (recovered.tornTail !== null) this.tornTails++;
     const found = JSON.stringify([
       recovered.entries.map((e) => [e.index, e.term, e.kind, Buffer.from(e.data).toString("hex")]),
@@ -75,6 +77,17 @@ class Member {
     this.states.length = position + 1;
     this.acknowledged = position; // it was read back from the disk, so it must stay
     expect(log.lastIndex()).toBe(this.states[position]!.entries.length);
+  }
+
+  /** Whoever has a later snapshot gets the rest of the same, without reading what is before. */
+  #checkFromLater(all: WalRecovery): void {
+    const { commit } = all.hardState;
+    if (commit <= this.snapshotIndex) return;
+    const from = this.snapshotIndex + this.random.below(commit - this.snapshotIndex + 1);
+    const { recovered } = recoverLog(this.disk, DIRECTORY, from);
+    expect(recovered.entries).toEqual(all.entries.slice(from - this.snapshotIndex));
+    expect(recovered.hardState).toEqual(all.hardState);
+    expect(recovered.cleanlyClosed).toBe(all.cleanlyClosed);
   }
 
   append(): void {

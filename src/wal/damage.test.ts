@@ -339,3 +339,96 @@ test("a batch torn over an older mark that spans two sectors is torn, not damage
   }
   expect(reached).toBeGreaterThan(10);
 });
+
+/** Twenty batches of one entry each, with marks; where each batch begins, by its entry. */
+function buildMarkedLog(): { files: Map<string, Uint8Array>; name: string; starts: number[] } {
+  const disk = new FaultDisk();
+  disk.makeDirectory("/member");
+  const log = WriteAheadLog.create({ disk, directory: DIRECTORY, segmentBytes: 8192 }, METADATA);
+  for (let index = 1; index <= 20; index++) {
+    const data = new Uint8Array(20 + index).fill(index | 0x80);
+    const hardState = index % 5 === 0 ? { term: 2, vote: 9n, commit: index - 1 } : null;
+    log.append([{ term: 2, index, kind: 0, data }], hardState);
+    if (index % 4 === 0) log.saveSnapshotMark(index - 1, 2);
+    log.flush(() => {});
+  }
+  log.markSynced();
+  const files = images(disk);
+  const name = newestOf(files);
+  const view = new DataView(files.get(name)!.buffer);
+  const starts = [0];
+  for (let at = 0; view.getUint32(at + 12, true) > 0; at += 96 + view.getUint32(at + 8, true)) {
+    if (at > 0) starts[view.getUint32(at + 48, true)] = at;
+  }
+  files.set("restart.point", disk.contents(`${DIRECTORY}/restart.point`));
+  return { files, name, starts };
+}
+
+function openFrom(files: ReadonlyMap<string, Uint8Array>, from: number): string {
+  try {
+    const options = { disk: diskWith(files), directory: DIRECTORY };
+    return summary(WriteAheadLog.open(options, from).recovered);
+  } catch (error) {
+    if (error instanceof WalDamage) return "damage";
+    throw error;
+  }
+}
+
+test("opened from a later index, a changed byte before it is not read, one after it is damage", () => {
+  const { files, name, starts } = buildMarkedLog();
+  const original = files.get(name)!;
+  const from = 17;
+  const whole = openFrom(files, from);
+  expect(JSON.parse(whole)[0].map((entry: unknown[]) => entry[0])).toEqual([18, 19, 20]);
+  expect(JSON.parse(whole)[1]).toEqual([2, "9", 19]);
+  const headersOnly = new Map(files);
+  headersOnly.delete("restart.point");
+  expect(openFrom(headersOnly, from)).toBe(whole);
+  const end = starts[20]! + 96 + new DataView(original.buffer).getUint32(starts[20]! + 8, true);
+  const all = openFrom(files, 0);
+  let passed = 0;
+  for (let at = 0; at < end; at += 3) {
+    const changed = original.slice();
+    changed[at]! ^= 1 << (at % 8);
+    const fromStart = openFrom(new Map(files).set(name, changed), 0);
+    if (fromStart !== "damage") expect(fromStart).toBe(all);
+    if (at % 7 === 0) {
+      const { verdict } = verifyLog(diskWith(new Map(files).set(name, changed)), DIRECTORY);
+      expect(verdict).toBe(fromStart === "damage" ? "damaged" : "clean");
+    }
+    for (const some of [files, headersOnly]) {
+      const opened = openFrom(new Map(some).set(name, changed), from);
+      if (opened === whole) passed++;
+      else expect(opened).toBe("damage");
+      // What counts is verified as ever; headers before the restart point are not even read.
+      if (at >= starts[18]!) expect(opened === whole).toBe(fromStart !== "damage");
+      if (some === files && at >= starts[1]! && at < starts[10]!) expect(opened).toBe(whole);
+    }
+  }
+  expect(passed).toBeGreaterThan(end / 6);
+});
+
+test("a restart point that is damaged, cut off, or of another time or log changes nothing", () => {
+  const { files, starts, name } = buildMarkedLog();
+  const point = files.get("restart.point")!;
+  const others = [new Uint8Array(0), point.subarray(0, 95), files.get(name)!.slice(0, 96)];
+  for (const start of starts.slice(1)) others.push(files.get(name)!.slice(start, start + 96));
+  others.push(
+    images(buildLog(8192, 12, "closed"))
+      .values()
+      .next()
+      .value!.slice(400, 496),
+  );
+  for (let at = 0; at < point.length; at++) {
+    const changed = point.slice();
+    changed[at]! ^= 1 << (at % 8);
+    others.push(changed);
+  }
+  for (let from = 0; from <= 20; from++) {
+    const whole = openFrom(files, from);
+    expect(JSON.parse(whole)[0].length).toBe(20 - from);
+    for (const other of others) {
+      expect(openFrom(new Map(files).set("restart.point", other), from)).toBe(whole);
+    }
+  }
+});

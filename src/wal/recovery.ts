@@ -7,6 +7,7 @@ import type { Disk, DiskFile } from "../io/index.ts";
 import type { BatchHeader } from "./batch-header.ts";
 import { BATCH_HEADER_BYTES } from "./format.ts";
 import { Replay } from "./replay.ts";
+import { goToRestartPoint } from "./restart-point.ts";
 import { PREPARED_FILE, parseSegmentName, type SegmentName } from "./segment-name.ts";
 import {
   type ChainState,
@@ -15,6 +16,7 @@ import {
   type SegmentEnd,
   startState,
 } from "./segment-reader.ts";
+import { findHardState, skipBatches } from "./skip-batches.ts";
 import type { TornTail, WalRecovery } from "./types.ts";
 import { WalDamage } from "./wal-damage.ts";
 
@@ -33,7 +35,7 @@ export function recoverLog(disk: Disk, directory: string, fromSnapshotIndex: num
   const needed = selectSegments(directory, segments, fromSnapshotIndex);
   const replay = new Replay(fromSnapshotIndex);
   const chain = startState();
-  const end = readSegments(disk, directory, needed, replay, chain, false);
+  const end = readSegments(disk, directory, needed, replay, chain, "quick");
   const newest = needed[needed.length - 1]!;
   const path = `${directory}/${newest.file}`;
   const problem = replay.problem();
@@ -83,14 +85,17 @@ function selectSegments(
   return segments.slice(first);
 }
 
-/** Reads the segments in order; throws WalDamage, or returns how the newest one ends. */
+/**
+ * Reads the segments in order; throws WalDamage, or returns how the newest one ends. "quick" reads what counts after
+ * the replay's snapshot, "thorough" every byte.
+ */
 export function readSegments(
   disk: Disk,
   directory: string,
   segments: readonly SegmentName[],
   replay: Replay,
   chain: ChainState,
-  thorough: boolean,
+  mode: "quick" | "thorough",
 ): Exclude<SegmentEnd, { kind: "damage" }> {
   let newest: Exclude<SegmentEnd, { kind: "damage" }> = { kind: "end", closed: false };
   for (let i = 0; i < segments.length; i++) {
@@ -99,7 +104,11 @@ export function readSegments(
     const next = i + 1 < segments.length ? firstHeader(disk, directory, segments[i + 1]!) : null;
     const file = disk.open(path, { readOnly: true });
     try {
-      const end = readSegment({ file, name, next, thorough }, chain, replay.sink);
+      const input = { file, name, next, thorough: mode === "thorough" };
+      // Entries after the snapshot begin in the oldest of these segments.
+      const isFirst = i === 0 && mode === "quick";
+      const afterStart = isFirst ? skipper(disk, directory, file, replay) : undefined;
+      const end = readSegment({ ...input, afterStart }, chain, replay.sink);
       if (end.kind === "damage") throw new WalDamage(path, end.offset, end.reason);
       newest = end;
       // The preallocated size was synced before the segment got its name.
@@ -111,6 +120,24 @@ export function readSegments(
     }
   }
   return newest;
+}
+
+/** Passes what lies before the replay's snapshot, and tells the replay where that ended. */
+function skipper(
+  disk: Disk,
+  directory: string,
+  file: DiskFile,
+  replay: Replay,
+): (chain: ChainState) => SegmentEnd | null {
+  return (chain) => {
+    const end = chain.offset;
+    goToRestartPoint(disk, directory, file, chain, replay.fromSnapshotIndex);
+    skipBatches(file, chain, replay.fromSnapshotIndex);
+    if (chain.offset === end) return null;
+    replay.skipTo(chain.previous.lastIndex, chain.previous.lastTerm);
+    const problem = findHardState(file, chain, end, replay.sink);
+    return problem === null ? null : { kind: "damage", ...problem };
+  };
 }
 
 function firstHeader(disk: Disk, directory: string, name: SegmentName): BatchHeader {

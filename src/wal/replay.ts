@@ -2,6 +2,7 @@
  * Rebuilds raft's state from records in the order they were written. An entry replaces whatever stood at its
  * index and after it (raft: a conflicting suffix is overwritten). Used by recovery and by the read-only check.
  */
+import { assert } from "../base/assert.ts";
 import {
   type EntryPayload,
   type RecordView,
@@ -62,6 +63,14 @@ export class Replay {
         return `a record of unknown kind ${record.kind}`;
     }
   };
+
+  /** Records up to where the log ended with this entry, at or before the snapshot, were not read. */
+  skipTo(lastIndex: number, lastTerm: number): void {
+    assert(lastIndex <= this.fromSnapshotIndex, "what counts after the snapshot is read");
+    this.lastIndex = lastIndex;
+    this.lastTerm = lastTerm;
+    this.#snapshotTerm = lastIndex === this.fromSnapshotIndex ? lastTerm : -1;
+  }
 
   /** What is wrong with the whole, after the last record; null if nothing. */
   problem(): string | null {

@@ -48,6 +48,8 @@ export interface SegmentInput {
   readonly next: BatchHeader | null;
   /** Read every byte behind the end too, not only the next few MB. */
   readonly thorough: boolean;
+  /** Called behind the first batch; may move the chain over batches that need not be read. */
+  readonly afterStart?: ((chain: ChainState) => SegmentEnd | null) | undefined;
 }
 
 export function startState(): ChainState {
@@ -87,10 +89,13 @@ export function readSegment(input: SegmentInput, chain: ChainState, sink: Record
       return { kind: "damage", offset: chain.offset + problem.offset, reason: problem.reason };
     }
     advance(chain, header);
+    const ended = (header.flags & FLAG_SEGMENT_START) !== 0 && input.afterStart?.(chain);
+    if (ended) return ended;
   }
 }
 
-function advance(chain: ChainState, header: BatchHeader): void {
+/** Moves the chain over a batch. */
+export function advance(chain: ChainState, header: BatchHeader): void {
   const { offset, bytes, crc, recordCount, lastIndex, lastTerm } = header;
   chain.previous = { offset, bytes, crc, recordCount, lastIndex, lastTerm };
   chain.offset += header.bytes;
@@ -99,7 +104,7 @@ function advance(chain: ChainState, header: BatchHeader): void {
 }
 
 /** An intact header must also be the one that belongs here. Returns what is wrong with it. */
-function checkPlace(header: BatchHeader, chain: ChainState): string | null {
+export function checkPlace(header: BatchHeader, chain: ChainState): string | null {
   if (header.segment !== chain.segment) return `a batch of segment ${header.segment}`;
   if (header.offset !== chain.offset) return `a batch that belongs at offset ${header.offset}`;
   const starts = (header.flags & FLAG_SEGMENT_START) !== 0;

@@ -5,6 +5,8 @@
 import type { DiskFile } from "../io/index.ts";
 
 const WINDOW_BYTES = 4 << 20;
+/** The first one is small, each further one twice as large: often only the first batch is wanted. */
+const FIRST_WINDOW_BYTES = 64 << 10;
 const SEARCH_CHUNK_BYTES = 1 << 20;
 
 export class SegmentWindow {
@@ -13,6 +15,7 @@ export class SegmentWindow {
   /** Bytes [start, start + bytes.length) of the file. */
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
+  #windowBytes = FIRST_WINDOW_BYTES;
 
   constructor(file: DiskFile) {
     this.#file = file;
@@ -24,7 +27,8 @@ export class SegmentWindow {
     if (position < 0 || length > this.sizeBytes - position) return -1;
     const end = this.start + this.bytes.length;
     if (position < this.start || position + length > end) {
-      const wanted = Math.min(Math.max(WINDOW_BYTES, length), this.sizeBytes - position);
+      const wanted = Math.min(Math.max(this.#windowBytes, length), this.sizeBytes - position);
+      this.#windowBytes = Math.min(this.#windowBytes * 2, WINDOW_BYTES);
       const bytes = new Uint8Array(wanted);
       const got = this.#file.readAt(bytes, 0, wanted, position);
       this.bytes = got === wanted ? bytes : bytes.subarray(0, got);

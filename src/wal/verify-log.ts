@@ -34,7 +34,7 @@ export function verifyLog(disk: Disk, directory: string): WalReport {
   let finding: WalReport["finding"] = null;
   let closed = false;
   try {
-    const end = readSegments(disk, directory, found, replay, chain, true);
+    const end = readSegments(disk, directory, found, replay, chain, "thorough");
     const file = `${directory}/${found[found.length - 1]!.file}`;
     if (end.kind === "torn") {
       verdict = "torn";

@@ -17,6 +17,7 @@ import { DEFAULT_SEGMENT_BYTES, FLAG_CLOSED, FLAG_MARK, KIND_SNAPSHOT_MARK } fro
 import { NextSegment } from "./next-segment.ts";
 import { QuietTimer } from "./quiet-timer.ts";
 import { recoverLog } from "./recovery.ts";
+import { RestartPoint } from "./restart-point.ts";
 import { type SegmentName, segmentName } from "./segment-name.ts";
 import type { ChainState } from "./segment-reader.ts";
 import { addHardState, encodeSegmentStart, type SegmentStart } from "./segment-start.ts";
@@ -64,6 +65,7 @@ export class WriteAheadLog {
   readonly #builder = new BatchBuilder();
   readonly #writer: SegmentWriter;
   readonly #quiet: QuietTimer | null;
+  readonly #restartPoint: RestartPoint;
   #hardState: HardState;
   /** As of the newest written batch: it must not promise a commit whose entries are still pending. */
   #writtenHardState: HardState;
@@ -104,6 +106,7 @@ export class WriteAheadLog {
     const file = disk.open(this.#pathOf(start.segments[start.segments.length - 1]!));
     this.#writer = new SegmentWriter(file, start.currentBytes, start.chain);
     this.#next = this.#newNextSegment();
+    this.#restartPoint = new RestartPoint(disk, directory);
   }
 
   /** Makes the directory with its first segment, all of it or nothing. Throws DiskError, also if it exists. */
@@ -156,6 +159,7 @@ export class WriteAheadLog {
     if (this.#activity === "failed") return;
     assert(this.#activity !== "closed", "mark in a closed log");
     this.#builder.addRecord(KIND_SNAPSHOT_MARK, term, index, PAYLOAD_EMPTY);
+    this.#restartPoint.noteMark(index);
     if (index <= this.#lastIndex) return;
     this.#lastIndex = index;
     this.#lastTerm = term;
@@ -238,6 +242,7 @@ export class WriteAheadLog {
       }
       writer.writeMark(FLAG_MARK | FLAG_CLOSED);
       writer.file.syncNow();
+      this.#restartPoint.noteClosed(writer.file, writer.chain);
     }
     if (before !== "syncing") writer.file.close();
   }
@@ -261,7 +266,9 @@ export class WriteAheadLog {
   #startBatch(): void {
     const startMs = this.#nowMs();
     const syncedIndex = this.#lastIndex;
+    const after = this.#writer.chain.previous.lastIndex;
     const bytes = this.#writer.writeBatch(this.#builder, this.#lastIndex, this.#lastTerm);
+    this.#restartPoint.noteBatch(this.#writer.file, this.#writer.chain, after);
     this.#writtenHardState = this.#hardState;
     this.#activity = "syncing";
     this.#inFlight = this.#waiting;
