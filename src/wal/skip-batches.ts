@@ -3,10 +3,10 @@
  * the index asked for are passed by their headers, and their bodies are not read. Called by recovery only; the
  * read-only check reads every byte.
  *
- * What must hold: the chain of headers is followed without a gap (from the first batch, or from the restart point), so
- * that what is read after it is what was written after it. A batch is passed only if an intact header stands behind it, which proves that it was synced; the newest
- * batch, which may be torn, never is. Damage in the body of a batch that is passed concerns entries that the database
- * has already; it is found by the check of the log.
+ * What must hold: the chain of headers is followed without a gap (from the first batch, or from the restart point),
+ * so that what is read after it is what was written after it. A batch is passed only if an intact header stands behind
+ * it, which proves that it was synced; the newest batch, which may be torn, never is. Damage in the body of a batch
+ * that is passed concerns entries that the database has already; it is found by the check of the log.
  */
 import type { DiskFile } from "../io/index.ts";
 import { checkBody, type RecordSink, visitRecords } from "./batch-body.ts";
