@@ -76,12 +76,13 @@ export class AutoCompactor {
     if (this.#samples.length > kept + 1) this.#samples.shift();
     const intervalMs = Math.min(retention.periodMs, HOUR_MS);
     if (this.#samples.length <= kept || clock.monotonicMs() - this.#sinceMs < intervalMs) return;
-    this.#sinceMs = clock.monotonicMs();
-    this.#compact(this.#samples[0]!);
+    // What could not be done, or was not worth it yet, is looked at again at the next sample (etcd's retry).
+    if (this.#compact(this.#samples[0]!)) this.#sinceMs = clock.monotonicMs();
   }
 
-  #compact(revision: number): void {
-    if (revision <= 0 || revision === this.#compactedRevision) return;
+  /** Whether a compaction was proposed. */
+  #compact(revision: number): boolean {
+    if (revision <= 0 || revision === this.#compactedRevision) return false;
     const { logger, proposer } = this.#parts;
     const fields = { revision, "compact-mode": this.#retention.mode };
     logger.info(`starting auto ${this.#retention.mode} compaction`, fields);
@@ -94,5 +95,6 @@ export class AutoCompactor {
     } else {
       logger.warn(`failed auto ${this.#retention.mode} compaction`, fields);
     }
+    return proposed;
   }
 }

@@ -56,13 +56,21 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
   if (hasLog && !disk.exists(databasePath)) {
     throw new StartProblem(`database file (${databasePath}) of the backend is missing`);
   }
+  // Wrong settings leave nothing behind.
+  const peerUrls = hasLog ? [] : checkInitialCluster(options);
   disk.makeDirectory(snapshotDirectory);
   disk.syncDirectory(snapshotDirectory);
   disk.syncDirectory(`${options.dataDirectory}/member`);
   disk.syncDirectory(options.dataDirectory);
   const database = openDatabase(options, databasePath);
   const paths = { snapshotDirectory, databasePath };
-  return hasLog ? restart(options, database, paths) : startNew(options, database, paths);
+  try {
+    if (hasLog) return restart(options, database, paths);
+    return startNew(options, database, paths, peerUrls);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 function isSegment(name: string): boolean {
@@ -90,7 +98,10 @@ function openDatabase(options: BootstrapOptions, path: string): Database {
     pageCacheBytes: options.pageCacheBytes,
     onFailure: options.onDiskFailure,
   });
-  logger.info("opened backend db", { path, took: `${clock.monotonicMs() - startMs}ms` });
+  logger.info("opened backend db", {
+    path,
+    took: `${(clock.monotonicMs() - startMs).toFixed(3)}ms`,
+  });
   return database;
 }
 
@@ -151,7 +162,12 @@ function restart(options: BootstrapOptions, database: Database, paths: Paths): B
   };
 }
 
-function startNew(options: BootstrapOptions, database: Database, paths: Paths): Bootstrapped {
+function startNew(
+  options: BootstrapOptions,
+  database: Database,
+  paths: Paths,
+  peerUrls: readonly string[],
+): Bootstrapped {
   const { logger, newDigest, name, clusterToken } = options;
   if (database.consistentIndex() !== 0) {
     throw new StartProblem(
@@ -159,7 +175,6 @@ function startNew(options: BootstrapOptions, database: Database, paths: Paths): 
         `is no write-ahead log in ${options.walDirectory}: restore it from a snapshot instead`,
     );
   }
-  const peerUrls = checkInitialCluster(options);
   const memberId = memberIdOf(newDigest, peerUrls, clusterToken);
   const clusterId = clusterIdOf(newDigest, [memberId]);
   const wal = WriteAheadLog.create(walOptions(options), { memberId, clusterId });

@@ -30,6 +30,8 @@ export interface QuotaParts {
 
 export class QuotaGuard {
   readonly #parts: QuotaParts;
+  /** The alarm is on its way through the log: it is raised once, not with every write refused meanwhile. */
+  #raising = false;
 
   constructor(parts: QuotaParts) {
     this.#parts = parts;
@@ -41,20 +43,26 @@ export class QuotaGuard {
 
   /** The error for a write that may add `costBytes`, or null. Nothing is refused that costs nothing. */
   refuse(costBytes: number): EtcdError | null {
-    const { database, alarms, quotaBytes, proposer, memberId, logger } = this.#parts;
+    const { database, alarms, quotaBytes } = this.#parts;
     if (costBytes === 0) return null;
     if (database.inUseBytes() + costBytes < quotaBytes) return null;
-    if (!alarms.isActive(AlarmType.NOSPACE)) {
-      logger.warn("database space exceeds quota; raising NOSPACE alarm", {
-        "in-use-bytes": database.inUseBytes(),
-        "quota-bytes": quotaBytes,
-      });
-      proposer.proposeQuietly(CommandKind.alarm, encodeAlarmRequest, {
-        action: Action.ACTIVATE,
-        memberID: memberId,
-        alarm: AlarmType.NOSPACE,
-      });
-    }
+    if (!this.#raising && !alarms.isActive(AlarmType.NOSPACE)) this.#raise();
     return errNoSpace;
+  }
+
+  #raise(): void {
+    const { database, quotaBytes, proposer, memberId, logger } = this.#parts;
+    logger.warn("database space exceeds quota; raising NOSPACE alarm", {
+      "in-use-bytes": database.inUseBytes(),
+      "quota-bytes": quotaBytes,
+    });
+    this.#raising = true;
+    const done = () => {
+      this.#raising = false;
+    };
+    const request = { action: Action.ACTIVATE, memberID: memberId, alarm: AlarmType.NOSPACE };
+    // Refused or lost: the next write raises it again.
+    const waiter = { succeed: done, fail: done };
+    proposer.propose(CommandKind.alarm, encodeAlarmRequest, request, waiter);
   }
 }

@@ -11,6 +11,11 @@ import type { StateMachine } from "../state-machine/index.ts";
 /** A read that waits; called with null when it may run. */
 export type ReadWaiter = (problem: EtcdError | null) => void;
 
+interface Waiting {
+  readonly waiter: ReadWaiter;
+  readonly untilMs: number;
+}
+
 const WAITING_MAX = 100_000;
 
 export class Reads {
@@ -18,7 +23,8 @@ export class Reads {
   readonly #stateMachine: StateMachine;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  #waiting: ReadWaiter[] = [];
+  /** In order of arrival, so that whoever waited longest comes first. */
+  #waiting: Waiting[] = [];
   #timer: Timer | null = null;
   failedCount = 0;
 
@@ -48,8 +54,21 @@ export class Reads {
       waiter(errTimeout);
       return;
     }
-    this.#waiting.push(waiter);
-    this.#timer ??= this.#clock.setTimer(this.#timeoutMs, () => this.#flush(errTimeout));
+    this.#waiting.push({ waiter, untilMs: this.#clock.monotonicMs() + this.#timeoutMs });
+    this.#timer ??= this.#clock.setTimer(this.#timeoutMs, () => this.#failOverdue());
+  }
+
+  #failOverdue(): void {
+    this.#timer = null;
+    const nowMs = this.#clock.monotonicMs();
+    const later = this.#waiting.findIndex(({ untilMs }) => untilMs > nowMs);
+    const overdue = this.#waiting.splice(0, later < 0 ? this.#waiting.length : later);
+    const next = this.#waiting[0];
+    if (next !== undefined) {
+      this.#timer = this.#clock.setTimer(next.untilMs - nowMs, () => this.#failOverdue());
+    }
+    this.failedCount += overdue.length;
+    for (const { waiter } of overdue) waiter(errTimeout);
   }
 
   /** Called after entries were applied. */
@@ -69,6 +88,6 @@ export class Reads {
     const waiting = this.#waiting;
     this.#waiting = [];
     if (problem !== null) this.failedCount += waiting.length;
-    for (const waiter of waiting) waiter(problem);
+    for (const { waiter } of waiting) waiter(problem);
   }
 }

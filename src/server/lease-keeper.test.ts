@@ -1,0 +1,118 @@
+// The leader's duties towards leases, over the real lessor.
+import { expect, test } from "bun:test";
+import { SimClock } from "../../test/simulation/sim-clock.ts";
+import { Lessor } from "../lease/index.ts";
+import { CommandKind } from "../state-machine/index.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { openTestDatabase, pass, RecordingProposer } from "./testing/stand-ins.ts";
+
+function setup(checkpoints = false) {
+  const clock = new SimClock();
+  const proposer = new RecordingProposer();
+  const lessor = new Lessor(openTestDatabase(), { ttlSecondsMin: 2 });
+  lessor.promote(clock.monotonicMs(), 0);
+  const keeper = new LeaseKeeper(lessor, proposer.asProposer, clock, checkpoints);
+  const grant = (id: bigint, ttlSeconds: number) => {
+    lessor.grant(id, ttlSeconds, clock.monotonicMs());
+    keeper.wake();
+  };
+  const revoked = () =>
+    proposer.proposed
+      .filter(({ kind }) => kind === CommandKind.leaseRevoke)
+      .map(({ request }) => request.ID as bigint);
+  return { clock, proposer, lessor, keeper, grant, revoked };
+}
+
+test("LeaseKeeper revokes a lease never before its time, and half a second after it at most", () => {
+  const { clock, grant, revoked } = setup();
+  grant(1n, 5);
+  pass(clock, 333);
+  grant(2n, 5);
+  pass(clock, 4999 - 333);
+  expect(revoked()).toEqual([]);
+  pass(clock, 333);
+  expect(revoked()).toEqual([1n]);
+  pass(clock, 501);
+  expect(revoked()).toEqual([1n, 2n]);
+});
+
+test("LeaseKeeper leaves a renewed lease alone until its new time", () => {
+  const { clock, lessor, grant, revoked } = setup();
+  grant(1n, 5);
+  pass(clock, 4900);
+  lessor.renew(1n, clock.monotonicMs());
+  pass(clock, 4999);
+  expect(revoked()).toEqual([]);
+  pass(clock, 501);
+  expect(revoked()).toEqual([1n]);
+});
+
+test("LeaseKeeper revokes a burst in bounded groups", () => {
+  const { clock, proposer, keeper, grant, revoked } = setup();
+  for (let id = 1n; id <= 1200n; id++) grant(id, 5);
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i++) {
+    const before = proposer.proposed.length;
+    pass(clock, 500);
+    if (proposer.proposed.length > before) groups.push(proposer.proposed.length - before);
+  }
+  expect(groups).toEqual([500, 500, 200]);
+  expect(new Set(revoked()).size).toBe(1200);
+  expect(keeper.expiredCount).toBe(1200);
+});
+
+test("LeaseKeeper asks again for a revocation that was not applied, and stops when it was", () => {
+  const { clock, lessor, grant, revoked } = setup();
+  grant(1n, 5);
+  pass(clock, 6000);
+  expect(revoked()).toEqual([1n]);
+  pass(clock, 5999);
+  expect(revoked()).toEqual([1n]);
+  pass(clock, 501);
+  expect(revoked()).toEqual([1n, 1n]);
+  lessor.revoke(1n);
+  pass(clock, 60_000);
+  expect(revoked()).toEqual([1n, 1n]);
+});
+
+test("LeaseKeeper runs no timer without leases, without being primary, and after a stop", () => {
+  const { clock, lessor, keeper, grant } = setup();
+  keeper.wake();
+  const idle = () => !clock.runNext(clock.monotonicMs() + 10_000);
+  expect(idle()).toBe(true);
+  grant(1n, 600);
+  expect(idle()).toBe(false);
+  lessor.demote();
+  while (!idle());
+  keeper.wake();
+  expect(idle()).toBe(true);
+  lessor.promote(clock.monotonicMs(), 0);
+  keeper.wake();
+  keeper.stop();
+  keeper.wake();
+  expect(idle()).toBe(true);
+});
+
+test("LeaseKeeper replicates what long leases have left, every five minutes, if that is wanted", () => {
+  for (const wanted of [true, false]) {
+    const { clock, proposer, grant } = setup(wanted);
+    grant(1n, 1000);
+    grant(2n, 400);
+    pass(clock, 299_000);
+    expect(proposer.proposed).toEqual([]);
+    pass(clock, 1500);
+    const { request } = proposer.proposed[0] ?? { request: {} };
+    expect(request.checkpoints).toEqual(wanted ? [{ ID: 1n, remaining_TTL: 700 }] : undefined);
+    pass(clock, 298_000);
+    const entries = proposer.proposed.filter(({ kind }) => kind === CommandKind.leaseCheckpoint);
+    expect(entries.length).toBe(wanted ? 1 : 0);
+  }
+});
+
+test("LeaseKeeper puts at most a thousand checkpoints into one entry", () => {
+  const { clock, proposer, grant } = setup(true);
+  for (let id = 1n; id <= 2500n; id++) grant(id, 5000);
+  pass(clock, 301_000);
+  const sizes = proposer.proposed.map(({ request }) => (request.checkpoints as unknown[]).length);
+  expect(sizes).toEqual([1000, 1000, 500]);
+});
