@@ -265,6 +265,18 @@ describe("5.3 log replication", () => {
     }
   });
 
+  test("a follower commits no further than the append says that the logs agree", () => {
+    // Entry 2 is a leftover of term 1; the leader's is committed and comes with the next message.
+    const one = member({ terms: [1, 1] });
+    one.raft.step(append({ from: 2, term: 2, previous: [1, 1], commit: 3 }));
+    one.settle();
+    expect(one.status.commit).toBe(1);
+    const entries = entriesOf([2, 2], 2);
+    one.raft.step(append({ from: 2, term: 2, previous: [1, 1], commit: 3, entries }));
+    one.settle();
+    expect(one.texts()).toEqual(["1.1", "2.2", "2.3"]);
+  });
+
   test("a follower refuses entries when it lacks the one before them", () => {
     const cases: [previous: [number, number], index: number, hint: [number, number] | null][] = [
       [[0, 0], 1, null],

@@ -6,8 +6,8 @@ import { RandomCluster } from "./testing/random-cluster.ts";
 
 const setting = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise);
 const firstSeed = setting("RAFT_SEED", 1);
-const seedCount = process.env.RAFT_SEED === undefined ? setting("RAFT_SEEDS", 250) : 1;
-const steps = setting("RAFT_STEPS", 8000);
+const seedCount = process.env.RAFT_SEED === undefined ? setting("RAFT_SEEDS", 150) : 1;
+const steps = setting("RAFT_STEPS", 20_000);
 
 test(`${seedCount} random clusters keep every promise, and agree once the faults end`, () => {
   let [committed, reads, elections] = [0, 0, 0];

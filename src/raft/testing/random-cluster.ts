@@ -30,6 +30,7 @@ export class RandomCluster {
   readonly #options;
   #bag: Message[] = [];
   #now = 0;
+  #delayed: Message[] = [];
   #side = new Map<bigint, number>();
   #nextCommand = 1;
   #nextRead = 1;
@@ -38,14 +39,19 @@ export class RandomCluster {
   /** Chances of this run; some runs are calm, some wild. */
   readonly #loss: number;
   readonly #duplication: number;
+  readonly #delay: number;
   readonly #trouble: number;
+  /** How fast time passes beside everything else. */
+  readonly #pace: number;
 
   constructor(seed: number) {
     const random = new SeededRandom(seed);
     this.#random = random;
     this.#loss = random.pick([0, 0.02, 0.2]);
     this.#duplication = random.pick([0, 0.05, 0.2]);
-    this.#trouble = random.pick([0.002, 0.01, 0.03]);
+    this.#delay = random.pick([0, 0.01, 0.1]);
+    this.#trouble = random.pick([0.002, 0.005, 0.01]);
+    this.#pace = random.pick([4, 7]);
     const checkQuorum = random.chance(0.7);
     const readMode: "lease" | "safe" = checkQuorum && random.chance(0.4) ? "lease" : "safe";
     const count = random.pick([1, 2, 3, 3, 3, 5, 5]);
@@ -90,8 +96,9 @@ export class RandomCluster {
   /** One event somewhere. */
   #step(): void {
     const random = this.#random;
-    this.#now += random.below(4);
+    this.#now += random.below(this.#pace);
     if (!this.#isHealing && random.chance(this.#trouble)) this.#makeTrouble();
+    if (this.#delayed.length > 0 && random.chance(0.03)) this.#releaseDelayed();
     const member = random.pick([...this.members.values()]);
     if (!member.isUp) {
       if (this.#isHealing || random.chance(0.02)) this.#restart(member);
@@ -105,8 +112,8 @@ export class RandomCluster {
     const dice = random.below(100);
     if (dice < 40) this.#deliver(1 + random.below(6));
     else if (dice < 75) this.#turn(member);
-    else if (dice < 85) member.sync(1 + random.below(3));
-    else if (dice < 92) member.apply(1 + random.below(5));
+    else if (dice < 85) member.sync(random.chance(0.7) ? 1000 : 1);
+    else if (dice < 92) member.apply(1 + random.below(30));
     else if (dice < 97) this.#propose(member);
     else this.#read(member);
   }
@@ -126,14 +133,22 @@ export class RandomCluster {
         this.#reportLoss(member, message);
         continue;
       }
-      this.#bag.push(message);
-      if (this.#random.chance(this.#duplication)) this.#bag.push(message);
+      if (this.#random.chance(this.#delay)) this.#delayed.push(message);
+      else this.#bag.push(message);
+      if (this.#random.chance(this.#duplication)) this.#delayed.push(message);
     }
+    while (this.#delayed.length > MESSAGES_MAX) this.#releaseDelayed();
     while (this.#bag.length > MESSAGES_MAX) {
       const [lost] = this.#bag.splice(this.#random.below(this.#bag.length), 1);
       const sender = this.members.get(lost!.from);
       if (sender?.isUp) this.#reportLoss(sender, lost!);
     }
+  }
+
+  /** Out of another time: terms may have passed since it was sent. */
+  #releaseDelayed(): void {
+    const [message] = this.#delayed.splice(this.#random.below(this.#delayed.length), 1);
+    this.#bag.unshift(message!);
   }
 
   #isLost(message: Message): boolean {
@@ -191,13 +206,13 @@ export class RandomCluster {
       if (member.isUp) member.crash();
     } else if (dice < 35) {
       member.isPaused = member.isUp;
-    } else if (dice < 50) {
-      this.#side = new Map([...this.members.keys()].map((id) => [id, random.below(2)]));
-    } else if (dice < 65) {
+    } else if (dice < 55) {
+      this.#partition();
+    } else if (dice < 69) {
       this.#side = new Map();
     } else if (!member.isUp || member.isPaused) {
       return;
-    } else if (dice < 75) {
+    } else if (dice < 76) {
       this.#tickIfDue(member);
       member.compact(random.pick([0, 3, 100]));
     } else if (dice < 90) {
@@ -212,6 +227,17 @@ export class RandomCluster {
       this.#tickIfDue(member);
       member.raft.campaign();
     }
+  }
+
+  /** At random, or a leader with few others against the rest: what makes logs differ. */
+  #partition(): void {
+    const random = this.#random;
+    const leader = [...this.members.values()].find(
+      ({ raft, isUp }) => isUp && raft.status().role === "leader",
+    );
+    const share = random.chance(0.5) ? 0.5 : 0.2;
+    const sideOf = (id: bigint) => (id === leader?.id || random.chance(share) ? 1 : 0);
+    this.#side = new Map([...this.members.keys()].map((id) => [id, sideOf(id)]));
   }
 
   #changeMembers(member: SimulatedMember): void {
