@@ -58,7 +58,7 @@ export class Member {
       intervalMs: options.batchIntervalMs,
       writesMax: options.batchWritesMax,
     });
-    this.queue = new ProposalQueue(clock, timeoutMs);
+    this.queue = new ProposalQueue(clock, options.random, timeoutMs);
     this.reads = new Reads({ log, stateMachine, clock, timeoutMs });
     this.applyObserver = new ApplyObserver(instruments, logger, options.slowApplyMs);
     const loop = new RaftLoop({
@@ -79,6 +79,7 @@ export class Member {
       appliedIndex: () => stateMachine.appliedIndex(),
       entriesPerSnapshot: options.entriesPerSnapshot,
       catchupEntries: options.catchupEntries,
+      onDiskFailure: options.onDiskFailure,
     });
     this.compactor = new Compactor({ store, background, committer, clock, logger, instruments });
     this.#checkpointer = new Checkpointer({

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { SimClock } from "../../test/simulation/sim-clock.ts";
 import { errStopped } from "../api/index.ts";
 import { ProposalQueue, type Waiter } from "./proposal-queue.ts";
+import { newTestRandom } from "./testing/test-random.ts";
 
 class TestWaiter implements Waiter {
   failures = 0;
@@ -20,7 +21,7 @@ test("ProposalQueue does what a map from ids to waiters does, over any order and
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-      const queue = new ProposalQueue(new SimClock(), 1000);
+      const queue = new ProposalQueue(new SimClock(), newTestRandom(), 1000);
       const model = new Map<number, TestWaiter>();
       let last = 0;
       for (const action of steps) {

@@ -4,11 +4,12 @@ import { errStopped, errTimeout } from "../api/index.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 import { pass } from "./testing/stand-ins.ts";
 import { newTestCall } from "./testing/test-call.ts";
+import { newTestRandom } from "./testing/test-random.ts";
 
 const TIMEOUT_MS = 7000;
 
 test("ProposalQueue gives each waiter to whoever knows its id, once", () => {
-  const queue = new ProposalQueue(new SimClock(), TIMEOUT_MS);
+  const queue = new ProposalQueue(new SimClock(), newTestRandom(), TIMEOUT_MS);
   const [first, second] = [newTestCall(), newTestCall()];
   const ids = [queue.register(first), queue.register(second)];
   expect(queue.size).toBe(2);
@@ -21,7 +22,7 @@ test("ProposalQueue gives each waiter to whoever knows its id, once", () => {
 
 test("ProposalQueue fails who waited too long, not before, and counts it", () => {
   const clock = new SimClock();
-  const queue = new ProposalQueue(clock, TIMEOUT_MS);
+  const queue = new ProposalQueue(clock, newTestRandom(), TIMEOUT_MS);
   const early = newTestCall();
   queue.register(early);
   pass(clock, 3000);
@@ -41,7 +42,7 @@ test("ProposalQueue fails who waited too long, not before, and counts it", () =>
 
 test("ProposalQueue needs no timer while nobody waits", () => {
   const clock = new SimClock();
-  const queue = new ProposalQueue(clock, TIMEOUT_MS);
+  const queue = new ProposalQueue(clock, newTestRandom(), TIMEOUT_MS);
   expect(clock.runNext(Number.POSITIVE_INFINITY)).toBe(false);
   queue.take(queue.register(newTestCall()));
   pass(clock, 1000);
@@ -50,7 +51,7 @@ test("ProposalQueue needs no timer while nobody waits", () => {
 
 test("ProposalQueue fails all at a stop", () => {
   const clock = new SimClock();
-  const queue = new ProposalQueue(clock, TIMEOUT_MS);
+  const queue = new ProposalQueue(clock, newTestRandom(), TIMEOUT_MS);
   const calls = [newTestCall(), newTestCall()];
   for (const call of calls) queue.register(call);
   queue.failAll(errStopped);
@@ -60,11 +61,13 @@ test("ProposalQueue fails all at a stop", () => {
 
 test("ProposalQueue takes ids that an earlier run did not use", () => {
   const clock = new SimClock();
-  const before = new ProposalQueue(clock, TIMEOUT_MS);
+  const before = new ProposalQueue(clock, newTestRandom(), TIMEOUT_MS);
   let last = 0;
   for (let i = 0; i < 1000; i++) last = before.register(newTestCall());
-  pass(clock, 1000);
-  const after = new ProposalQueue(clock, TIMEOUT_MS).register(newTestCall());
-  expect(after).toBeGreaterThan(last);
-  expect(Number.isSafeInteger(after)).toBe(true);
+  // Also within one second of its end.
+  const after = new ProposalQueue(clock, newTestRandom(4_000_000_000), TIMEOUT_MS);
+  const id = after.register(newTestCall());
+  expect(Math.abs(id - last)).toBeGreaterThan(2 ** 31);
+  expect(Number.isSafeInteger(id)).toBe(true);
+  expect(after.take(last)).toBeUndefined();
 });

@@ -3,7 +3,7 @@
  * refused, or took longer than the request timeout (then the outcome is unknown, and the error says so).
  */
 import { type EtcdError, errTimeout } from "../api/index.ts";
-import type { Clock, Timer } from "../io/index.ts";
+import type { Clock, Random, Timer } from "../io/index.ts";
 
 /** Gets the reply of one command; a UnaryCall is one. */
 export interface Waiter {
@@ -12,7 +12,9 @@ export interface Waiter {
 }
 
 const SCAN_INTERVAL_MS = 500;
-const SEQUENCE_BITS = 2 ** 21;
+/** Ids of one run share a random number of 21 bits above a sequence of 32: both fit a safe integer. */
+const RUNS = 2 ** 21;
+const IDS_PER_RUN = 2 ** 32;
 const FIRST_SLOTS = 1024;
 /** Distances begin anew before they outgrow the small integers that are fast. */
 const DISTANCE_MAX = 2 ** 30;
@@ -36,11 +38,11 @@ export class ProposalQueue {
   #timer: Timer | null = null;
   failedCount = 0;
 
-  constructor(clock: Clock, timeoutMs: number) {
+  constructor(clock: Clock, random: Random, timeoutMs: number) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    // Ids of an earlier run must not meet a waiter of this one when the log is replayed: start at the wall clock.
-    this.#firstId = (Math.floor(clock.wallMs() / 1000) % SEQUENCE_BITS) * 2 ** 32 + 1;
+    // Ids of an earlier run must not meet a waiter of this one when the log is replayed.
+    this.#firstId = (random.uint32() % RUNS) * IDS_PER_RUN + 1;
   }
 
   get size(): number {

@@ -18,11 +18,12 @@ import { Proposer } from "./proposer.ts";
 import type { RaftLoop } from "./raft-loop.ts";
 import { HeaderFactory } from "./response-header.ts";
 import { newTestCall } from "./testing/test-call.ts";
+import { newTestRandom } from "./testing/test-random.ts";
 
 function setup() {
   const state = { commit: 0, applied: 0, unappliedBytes: 0, leads: true };
   const entries: Uint8Array[] = [];
-  const queue = new ProposalQueue(new SimClock(), 7000);
+  const queue = new ProposalQueue(new SimClock(), newTestRandom(), 7000);
   const proposer = new Proposer({
     log: { status: () => ({ commit: state.commit }) } as unknown as ReplicatedLog,
     loop: {

@@ -40,6 +40,9 @@ function setup(catchupEntries = 5) {
     appliedIndex: () => state.applied,
     entriesPerSnapshot: 10,
     catchupEntries,
+    onDiskFailure: (error) => {
+      throw error;
+    },
   });
   const apply = (count: number) => {
     for (let i = 0; i < count; i++) database.setConsistentIndex(++state.applied, 3);

@@ -3,7 +3,7 @@
  * in the log, and segments behind the catch-up distance are removed. The database itself is the snapshot.
  */
 import type { Database } from "../database/index.ts";
-import type { Clock, Logger } from "../io/index.ts";
+import { type Clock, DiskError, type Logger } from "../io/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
 import type { DatabaseCommitter } from "./database-committer.ts";
 
@@ -16,6 +16,7 @@ export interface SnapshotterParts {
   readonly appliedIndex: () => number;
   readonly entriesPerSnapshot: number;
   readonly catchupEntries: number;
+  readonly onDiskFailure: (error: DiskError) => void;
 }
 
 /** Under a flood of writes marks come at most this often; the log grows by what is written meanwhile. */
@@ -48,8 +49,15 @@ export class Snapshotter {
     this.#busy = false;
     this.#markedIndex = index;
     this.#markedMs = clock.monotonicMs();
-    wal.saveSnapshotMark(index, term);
-    const removed = wal.releaseBefore(Math.max(0, index - catchupEntries));
+    let removed: string[];
+    try {
+      wal.saveSnapshotMark(index, term);
+      removed = wal.releaseBefore(Math.max(0, index - catchupEntries));
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#parts.onDiskFailure(error);
+      return;
+    }
     logger.info("saved snapshot", { "snapshot-index": index });
     if (removed.length > 0) logger.info("purged", { files: removed });
   }

@@ -55,7 +55,8 @@ export class KvWriter implements RangeView {
       if (record === undefined) return errKeyNotFound;
       const kv = decodeKeyValue(record);
       if (request.ignore_value) value = kv.value;
-      if (request.ignore_lease) lease = kv.lease;
+      // A database from elsewhere may name a lease that is gone.
+      if (request.ignore_lease) lease = this.#lessor.has(kv.lease) ? kv.lease : 0n;
     }
     const previous = this.#transaction.put(request.key, value, lease, request.prev_kv);
     this.#lessor.attach(request.key, lease);
