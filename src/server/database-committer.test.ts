@@ -55,6 +55,7 @@ test("DatabaseCommitter writes nothing while nothing is written", () => {
     }
   });
   expect(idle).toBe(0);
+  committer.noteWrites();
   expect(clock.runNext(Number.MAX_SAFE_INTEGER)).toBe(false);
 });
 
