@@ -155,3 +155,18 @@ test("bootstrap waits for another process that has the database, and says so", (
   const said = logger.lines.filter(({ message }) => message.startsWith("db file is flocked"));
   expect(said.map(({ level }) => level)).toEqual(["warn", "warn"]);
 });
+
+test("bootstrap goes on with a first start that ended before its first entry was durable", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const { disk, clock } = newWorld();
+    const first = start(disk, clock);
+    disk.crash(seed);
+    const again = start(disk, clock);
+    expect(again.entries.map((entry) => [entry.index, entry.kind])).toEqual([[1, 1]]);
+    expect([again.memberId, again.clusterId]).toEqual([first.memberId, first.clusterId]);
+    disk.crash(seed);
+    expect(refusal(() => start(disk, clock, { clusterToken: "other" }))).toContain(
+      "did not finish",
+    );
+  }
+});

@@ -7,7 +7,13 @@ import { clusterIdOf, encodeMember, memberIdOf } from "../cluster/index.ts";
 import { Database } from "../database/index.ts";
 import type { Clock, Disk, DiskError, Logger, NewDigest } from "../io/index.ts";
 import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
-import { type HardState, type WalObserver, type WalOptions, WriteAheadLog } from "../wal/index.ts";
+import {
+  type HardState,
+  type WalMetadata,
+  type WalObserver,
+  type WalOptions,
+  WriteAheadLog,
+} from "../wal/index.ts";
 
 /** A start that is refused, with what an operator reads. */
 export class StartProblem extends Error {
@@ -59,10 +65,11 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
   // Wrong settings leave nothing behind.
   const peerUrls = hasLog ? [] : checkInitialCluster(options);
   disk.makeDirectory(snapshotDirectory);
-  disk.syncDirectory(snapshotDirectory);
   disk.syncDirectory(`${options.dataDirectory}/member`);
   disk.syncDirectory(options.dataDirectory);
   const database = openDatabase(options, databasePath);
+  // The file's name must not be lost while the log survives.
+  disk.syncDirectory(snapshotDirectory);
   const paths = { snapshotDirectory, databasePath };
   try {
     if (hasLog) return restart(options, database, paths);
@@ -143,6 +150,8 @@ function restart(options: BootstrapOptions, database: Database, paths: Paths): B
         "they do not belong together, or the log lost synced entries; restore from a snapshot",
     );
   }
+  const isCutShort = appliedIndex === 0 && recovered.entries.length === 0;
+  if (isCutShort) return firstEntry(options, database, paths, log, recovered.metadata);
   logger.info("restarting local member", {
     "local-member-id": recovered.metadata.memberId,
     "cluster-id": recovered.metadata.clusterId,
@@ -168,30 +177,59 @@ function startNew(
   paths: Paths,
   peerUrls: readonly string[],
 ): Bootstrapped {
-  const { logger, newDigest, name, clusterToken } = options;
   if (database.consistentIndex() !== 0) {
     throw new StartProblem(
       `the database ${paths.databasePath} has applied index ${database.consistentIndex()}, but there ` +
         `is no write-ahead log in ${options.walDirectory}: restore it from a snapshot instead`,
     );
   }
-  const memberId = memberIdOf(newDigest, peerUrls, clusterToken);
-  const clusterId = clusterIdOf(newDigest, [memberId]);
-  const wal = WriteAheadLog.create(walOptions(options), { memberId, clusterId });
+  const metadata = idsOf(options, peerUrls);
+  const wal = WriteAheadLog.create(walOptions(options), metadata);
   wal.onFailure = options.onDiskFailure;
+  return beginLog(options, database, paths, wal, metadata, peerUrls);
+}
+
+function idsOf(options: BootstrapOptions, peerUrls: readonly string[]): WalMetadata {
+  const memberId = memberIdOf(options.newDigest, peerUrls, options.clusterToken);
+  return { memberId, clusterId: clusterIdOf(options.newDigest, [memberId]) };
+}
+
+/** A first start that ended between making the log and its first entry goes on where it was. */
+function firstEntry(
+  options: BootstrapOptions,
+  database: Database,
+  paths: Paths,
+  wal: WriteAheadLog,
+  metadata: WalMetadata,
+): Bootstrapped {
+  const peerUrls = checkInitialCluster(options);
+  if (idsOf(options, peerUrls).memberId !== metadata.memberId) {
+    throw new StartProblem(
+      "the first start of this member did not finish, and it was started with other settings now: " +
+        `use the same, or remove ${options.dataDirectory} (it holds nothing)`,
+    );
+  }
+  return beginLog(options, database, paths, wal, metadata, peerUrls);
+}
+
+/** The log begins with this member's own entry; it is durable with the first sync, before anything is served. */
+function beginLog(
+  options: BootstrapOptions,
+  database: Database,
+  paths: Paths,
+  wal: WriteAheadLog,
+  { memberId, clusterId }: WalMetadata,
+  peerUrls: readonly string[],
+): Bootstrapped {
   const member = { id: memberId, peerUrls, name: "", clientUrls: [], isLearner: false };
-  const first: Entry = {
-    term: 1,
-    index: 1,
-    kind: ENTRY_MEMBERSHIP,
-    data: utf8(encodeMember(member)),
-  };
+  const data = utf8(encodeMember(member));
+  const first: Entry = { term: 1, index: 1, kind: ENTRY_MEMBERSHIP, data };
   const hardState = { term: 1, vote: 0n, commit: 0 };
   wal.append([first], hardState);
-  logger.info("starting local member", {
+  options.logger.info("starting local member", {
     "local-member-id": memberId,
     "cluster-id": clusterId,
-    name,
+    name: options.name,
   });
   return { ...paths, memberId, clusterId, isNew: true, database, wal, hardState, entries: [first] };
 }

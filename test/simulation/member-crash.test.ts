@@ -85,6 +85,7 @@ class Simulation {
         ready = true;
       });
       this.runUntil(() => ready);
+      this.disk.crashAfter = Number.POSITIVE_INFINITY;
       return true;
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
@@ -194,6 +195,7 @@ class Simulation {
   check(seed: number): void {
     const where = `seed ${seed}`;
     expect(this.member!.state.store.revision(), where).toBeGreaterThanOrEqual(this.ackedRevision);
+    expect(this.member!.state.membership.members().length, where).toBe(1);
     const values = this.read();
     for (let i = 0; i < KEYS; i++) {
       const state = this.keys[i]!;
@@ -238,8 +240,10 @@ function rangeRequest(key: Uint8Array) {
   };
 }
 
-/** The power may go during a start as well. */
+/** The power may go during a start as well, the very first one included. */
 function startAtLast(simulation: Simulation, seed: number): void {
+  const { disk, random } = simulation;
+  if (random.chance(0.4)) disk.crashAfter = disk.operationCount + 1 + random.below(60);
   for (let tries = 0; !simulation.start(); tries++) {
     if (tries > 50) throw new Error(`seed ${seed}: the member never starts`);
     simulation.crash();
