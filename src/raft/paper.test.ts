@@ -3,42 +3,15 @@
 
 import { describe, expect, test } from "bun:test";
 import type { RoleName } from "./ready.ts";
-import { entriesOf, TestMember, type TestMemberOptions } from "./testing/test-member.ts";
+import { candidate, establishedLeader, leader, member } from "./testing/paper-roles.ts";
+import { SeededRandom } from "./testing/seeded-random.ts";
+import { entriesOf } from "./testing/test-member.ts";
 import { accepted, append, ofKind, rejected, vote, voteResponse } from "./testing/test-messages.ts";
 
-function member(options: Partial<TestMemberOptions> = {}): TestMember {
-  return new TestMember({ id: 1, preVote: false, checkQuorum: false, ...options });
-}
-
-function candidate(options: Partial<TestMemberOptions> = {}): TestMember {
-  const one = member(options);
-  one.raft.campaign();
-  one.settle();
-  return one;
-}
-
-/** Leads with its first entry accepted by nobody else yet; what it sent so far is gone. */
-function leader(options: Partial<TestMemberOptions> = {}): TestMember {
-  const one = candidate(options);
-  const { term, configuration } = one.status;
-  for (const voter of configuration.voters) {
-    if (voter !== 1n) one.raft.step(voteResponse({ from: Number(voter), term, granted: true }));
-  }
-  expect(one.status.role).toBe("leader");
-  one.settle();
-  return one;
-}
-
-/** A leader whose first entry everyone has. */
-function establishedLeader(options: Partial<TestMemberOptions> = {}): TestMember {
-  const one = leader(options);
-  const { term, lastIndex, configuration } = one.status;
-  for (const voter of configuration.voters) {
-    if (voter !== 1n) one.raft.step(accepted({ from: Number(voter), term, index: lastIndex }));
-  }
-  one.settle();
-  return one;
-}
+const below = (seed: number) => {
+  const random = new SeededRandom(seed);
+  return (bound: number) => random.below(bound);
+};
 
 const roles = { follower: member, candidate, leader };
 
@@ -153,7 +126,7 @@ describe("5.2 leader election", () => {
 
   /** Timeouts of a member over many rounds, with a real spread of random numbers. */
   function timeouts(rounds: number, role: "follower" | "candidate", seed: number): number[] {
-    const one = member({ random: randomFrom(seed) });
+    const one = member({ random: below(seed) });
     const found: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const { term } = one.status;
@@ -404,12 +377,3 @@ describe("5.4 safety", () => {
     }
   });
 });
-
-/** A small generator, good enough to spread timeouts. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return Math.floor((state / 2_147_483_648) * below);
-  };
-}
