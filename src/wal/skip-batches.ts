@@ -8,10 +8,22 @@
  * it, which proves that it was synced; the newest batch, which may be torn, never is. Damage in the body of a batch
  * that is passed concerns entries that the database has already; it is found by the check of the log.
  */
+import { crc32c } from "../base/crc32c.ts";
 import type { DiskFile } from "../io/index.ts";
-import { checkBody, type RecordSink, visitRecords } from "./batch-body.ts";
-import { type BatchHeader, readBatchHeader } from "./batch-header.ts";
-import { BATCH_HEADER_BYTES, FLAG_MARK, KIND_HARD_STATE } from "./format.ts";
+import { type BodyDamage, checkBody, type RecordSink, visitRecords } from "./batch-body.ts";
+import {
+  type BatchHeader,
+  type BatchIdentity,
+  readBatchHeader,
+  sameIdentity,
+} from "./batch-header.ts";
+import {
+  BATCH_HEADER_BYTES,
+  FLAG_MARK,
+  KIND_HARD_STATE,
+  RECORD,
+  RECORD_HEADER_BYTES,
+} from "./format.ts";
 import { advance, type ChainState, checkPlace } from "./segment-reader.ts";
 
 /** Small batches share a read, of large ones nearly nothing is read. */
@@ -54,32 +66,63 @@ export function skipBatches(file: DiskFile, chain: ChainState, throughIndex: num
 
 /**
  * Hands the hard state that counts at this place of the chain to the sink: that of the newest batch before it that
- * has one, but not those in the first `end` bytes of the segment. Answers what is wrong, or null.
+ * has one, but not those in the first `end` bytes of the segment. Every batch with a mark has one, so that this is not
+ * a long way back. Answers what is wrong, or null.
  */
 export function findHardState(
   file: DiskFile,
   chain: ChainState,
   end: number,
   sink: RecordSink,
-): { readonly offset: number; readonly reason: string } | null {
-  let found = false;
-  const onlyHardStates: RecordSink = (bytes, record) => {
-    if (record.kind !== KIND_HARD_STATE) return null;
-    found = true;
-    return sink(bytes, record);
-  };
+): BodyDamage | null {
   let batch = chain.previous;
-  while (!found && batch.offset >= end) {
+  while (batch.offset >= end) {
     const { offset } = batch;
-    const bytes = new Uint8Array(batch.bytes);
-    const length = file.readAt(bytes, 0, bytes.length, offset);
-    const header = length < bytes.length ? null : readBatchHeader(bytes, 0);
-    if (header === null || header.crc !== batch.crc || header.bytes !== batch.bytes) {
-      return { offset, reason: "a batch changed while it was read" };
+    const header = readHeaderOf(file, batch);
+    const directory = header === null ? null : readDirectory(file, header);
+    if (header === null || directory === null) {
+      return {
+        offset,
+        reason: "the header or the directory of a batch does not match its checksum",
+      };
     }
-    const problem = checkBody(bytes, 0, header) ?? visitRecords(bytes, 0, header, onlyHardStates);
-    if (problem !== null) return { offset: offset + problem.offset, reason: problem.reason };
+    if (hasHardState(directory)) return handHardStates(file, header, sink);
     batch = header.previous;
   }
   return null;
+}
+
+function readHeaderOf(file: DiskFile, batch: BatchIdentity): BatchHeader | null {
+  const bytes = new Uint8Array(BATCH_HEADER_BYTES);
+  if (file.readAt(bytes, 0, bytes.length, batch.offset) < bytes.length) return null;
+  const header = readBatchHeader(bytes, 0);
+  return header !== null && sameIdentity(header, batch) ? header : null;
+}
+
+/** The second copy of the record headers, which ends the batch; null if it is not what was written. */
+function readDirectory(file: DiskFile, header: BatchHeader): Uint8Array | null {
+  const length = header.recordCount * RECORD_HEADER_BYTES;
+  if (length > header.bytes - BATCH_HEADER_BYTES) return null;
+  const bytes = new Uint8Array(length);
+  if (file.readAt(bytes, 0, length, header.offset + header.bytes - length) < length) return null;
+  return crc32c(bytes) === header.directoryCrc ? bytes : null;
+}
+
+function hasHardState(directory: Uint8Array): boolean {
+  for (let at = RECORD.term + 7; at < directory.length; at += RECORD_HEADER_BYTES) {
+    if (directory[at] === KIND_HARD_STATE) return true;
+  }
+  return false;
+}
+
+function handHardStates(file: DiskFile, header: BatchHeader, sink: RecordSink): BodyDamage | null {
+  const { offset } = header;
+  const bytes = new Uint8Array(header.bytes);
+  if (file.readAt(bytes, 0, bytes.length, offset) < bytes.length) {
+    return { offset, reason: "a batch reaches beyond the end of the file" };
+  }
+  const onlyHardStates: RecordSink = (all, record) =>
+    record.kind === KIND_HARD_STATE ? sink(all, record) : null;
+  const problem = checkBody(bytes, 0, header) ?? visitRecords(bytes, 0, header, onlyHardStates);
+  return problem === null ? null : { offset: offset + problem.offset, reason: problem.reason };
 }

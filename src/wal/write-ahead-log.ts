@@ -159,6 +159,8 @@ export class WriteAheadLog {
     if (this.#activity === "failed") return;
     assert(this.#activity !== "closed", "mark in a closed log");
     this.#builder.addRecord(KIND_SNAPSHOT_MARK, term, index, PAYLOAD_EMPTY);
+    // A start-up that begins at this batch needs the hard state, which may be much older.
+    addHardState(this.#builder, this.#hardState);
     this.#restartPoint.noteMark(index);
     if (index <= this.#lastIndex) return;
     this.#lastIndex = index;
