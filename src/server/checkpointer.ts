@@ -29,7 +29,7 @@ const REVISIONS_BETWEEN = 5000;
 /** At a stop a checkpoint is worth its time from here on. */
 const REVISIONS_AT_STOP = 1000;
 /** Share of the thread that checkpoints may take: a pause of so many times what the last one took. */
-const PAUSE_PER_COST = 20;
+const PAUSE_PER_COST = 40;
 const PAUSE_MS_MIN = 1000;
 const PAUSE_MS_MAX = 60_000;
 const KEYS_PER_STEP = 200;

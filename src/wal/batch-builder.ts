@@ -59,7 +59,8 @@ export class BatchBuilder {
 
   /** An entry's payload is the CBOR array [kind, data], laid by hand: this runs once per write of a client. */
   addEntry(term: number, index: number, kind: number, data: Uint8Array): void {
-    assert(kind >= 0 && kind <= ENTRY_KIND_MAX, `entry kind ${kind}`);
+    // Texts are made only where they are needed: this runs once per entry.
+    if (kind < 0 || kind > ENTRY_KIND_MAX) assert(false, `entry kind ${kind}`);
     const size = data.length;
     this.#reserve(RECORD_HEADER_BYTES + 8 + size + 8);
     const bytes = this.bytes;
@@ -95,8 +96,8 @@ export class BatchBuilder {
   }
 
   #finish(kind: number, term: number, index: number, end: number): void {
-    assert(Number.isSafeInteger(term) && term >= 0, `term ${term}`);
-    assert(Number.isSafeInteger(index) && index >= 0, `index ${index}`);
+    if (!Number.isSafeInteger(term) || term < 0) assert(false, `term ${term}`);
+    if (!Number.isSafeInteger(index) || index < 0) assert(false, `index ${index}`);
     const bytes = this.bytes;
     const words = this.#words;
     const start = this.#length;

@@ -136,7 +136,9 @@ export class WriteAheadLog {
     if (this.#activity === "failed") return;
     assert(this.#activity !== "closed", "append to a closed log");
     for (const { term, index, kind, data } of entries) {
-      assert(index > 0 && index <= this.#lastIndex + 1, `entry ${index} after ${this.#lastIndex}`);
+      if (index <= 0 || index > this.#lastIndex + 1) {
+        assert(false, `entry ${index} after ${this.#lastIndex}`);
+      }
       this.#builder.addEntry(term, index, kind, data);
       this.#lastIndex = index;
       this.#lastTerm = term;
