@@ -31,3 +31,8 @@ export function requestUrl(scheme: string, authority: string, target: string): s
   }
   return null;
 }
+
+/** The body's size where the response says it; streams do not. */
+export function announcedBytes(response: Response): number {
+  return Number(response.headers.get("content-length") ?? 0);
+}

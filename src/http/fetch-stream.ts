@@ -5,6 +5,7 @@
  */
 import type { Logger } from "../io/index.ts";
 import {
+  announcedBytes,
   type FetchHandler,
   isConnectionField,
   type RequestInfo,
@@ -97,6 +98,11 @@ export class FetchStream implements StreamConsumer {
     });
     if (headOnly || response.body === null) {
       stream.sendHeaders(fields, true);
+      return;
+    }
+    if (!stream.connection.answers.allows(announcedBytes(response))) {
+      stream.reset(ErrorCode.RefusedStream);
+      await response.body.cancel();
       return;
     }
     stream.sendHeaders(fields);

@@ -16,7 +16,12 @@ export {
   createFetch,
 } from "./hono-app.ts";
 export type { Http2Limits, KeepaliveOptions } from "./http2/index.ts";
-export { DEFAULT_HTTP2_LIMITS, DEFAULT_KEEPALIVE, OutputPool } from "./http2/index.ts";
+export {
+  AnswerBudget,
+  DEFAULT_HTTP2_LIMITS,
+  DEFAULT_KEEPALIVE,
+  OutputPool,
+} from "./http2/index.ts";
 export type { ListenerOptions } from "./listener.ts";
 export { Listener } from "./listener.ts";
 export { inflateGzip } from "./listener-inflate.ts";

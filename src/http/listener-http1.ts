@@ -5,15 +5,26 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { errRequestTooManyRequests } from "../api/index.ts";
 import type { Clock, Logger, Timer } from "../io/index.ts";
 import {
+  announcedBytes,
   type FetchHandler,
   isConnectionField,
   type RequestInfo,
   requestUrl,
 } from "./fetch-handler.ts";
+import type { AnswerAccount, OutputPool } from "./http2/index.ts";
+import { errorResponse } from "./json/index.ts";
 
 const BODY_HIGH_WATER_BYTES = 64 * 1024;
+
+/** What it has of its listener. */
+export interface Http1Services {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly pool: OutputPool;
+}
 
 export class Http1Server {
   readonly #server: Server;
@@ -23,14 +34,17 @@ export class Http1Server {
   readonly #headerTimeoutMs: number;
   readonly #infos = new WeakMap<Socket, RequestInfo>();
   readonly #timers = new WeakMap<Socket, Timer>();
+  readonly #accounts = new WeakMap<Socket, AnswerAccount>();
+  readonly #pool: OutputPool;
   #busy = 0;
   #onIdle: (() => void) | null = null;
 
-  constructor(fetch: FetchHandler, clock: Clock, logger: Logger, headerTimeoutMs: number) {
-    this.#clock = clock;
+  constructor(fetch: FetchHandler, services: Http1Services, headerTimeoutMs: number) {
+    this.#clock = services.clock;
+    this.#pool = services.pool;
     this.#headerTimeoutMs = headerTimeoutMs;
     this.#fetch = fetch;
-    this.#logger = logger;
+    this.#logger = services.logger;
     this.#server = createServer((request, response) => this.#onRequest(request, response));
     // Our own timer watches headers and idle connections alike; bodies and answers may take their time.
     this.#server.headersTimeout = 0;
@@ -44,6 +58,22 @@ export class Http1Server {
     this.#awaitHeaders(socket);
     socket.on("close", () => this.#timers.get(socket)?.cancel());
     this.#server.emit("connection", socket);
+  }
+
+  #accountOf(socket: Socket): AnswerAccount {
+    let account = this.#accounts.get(socket);
+    if (account === undefined) {
+      account = this.#pool.answers.open();
+      account.onClose = () => {
+        this.#logger.warn("closed a connection that does not read its answers", {
+          "remote-addr": this.#infos.get(socket)?.peerAddress ?? "",
+          "unread-bytes": account!.bytes,
+        });
+        socket.destroy();
+      };
+      this.#accounts.set(socket, account);
+    }
+    return account;
   }
 
   #awaitHeaders(socket: Socket): void {
@@ -94,12 +124,21 @@ export class Http1Server {
   ): Promise<void> {
     try {
       const info = this.#infos.get(incoming.socket);
+      const answers = this.#accountOf(incoming.socket);
       const request = info === undefined ? null : requestOf(incoming, info, signal);
-      const response =
-        request === null || info === undefined
-          ? new Response("bad request", { status: 400 })
-          : await this.#fetch(request, info);
-      await send(outgoing, response, incoming.method === "HEAD");
+      let response: Response;
+      if (request === null || info === undefined) {
+        response = new Response("bad request", { status: 400 });
+      } else if (answers.allows(0)) {
+        response = await this.#fetch(request, info);
+      } else {
+        response = errorResponse(errRequestTooManyRequests);
+      }
+      if (!answers.allows(announcedBytes(response))) {
+        await response.body?.cancel();
+        response = errorResponse(errRequestTooManyRequests);
+      }
+      await send(outgoing, response, incoming.method === "HEAD", answers);
       // What the handler did not read of the request is thrown away, or the connection would hang.
       if (!incoming.readableEnded) incoming.resume();
     } catch (error) {
@@ -170,6 +209,7 @@ async function send(
   outgoing: ServerResponse,
   response: Response,
   headOnly: boolean,
+  answers: AnswerAccount,
 ): Promise<void> {
   const fields: string[] = [];
   response.headers.forEach((value, name) => {
@@ -180,17 +220,35 @@ async function send(
     outgoing.end();
     return;
   }
-  const reader = response.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (outgoing.destroyed) {
-      await reader.cancel();
-      return;
+  // A body of known size is all there from the start; of a stream, what was taken out of it and not yet sent.
+  let waitingBytes = announcedBytes(response);
+  answers.add(waitingBytes);
+  const giveBack = (bytes: number): void => {
+    const counted = Math.min(bytes, waitingBytes);
+    waitingBytes -= counted;
+    answers.giveBack(counted);
+  };
+  try {
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (outgoing.destroyed) {
+        await reader.cancel();
+        return;
+      }
+      if (done) break;
+      const isBlocked = !outgoing.write(value);
+      if (isBlocked && waitingBytes < value.length) {
+        answers.add(value.length - waitingBytes);
+        waitingBytes = value.length;
+      }
+      if (isBlocked) await drained(outgoing);
+      giveBack(value.length);
     }
-    if (done) break;
-    if (!outgoing.write(value)) await drained(outgoing);
+    outgoing.end();
+  } finally {
+    giveBack(waitingBytes);
   }
-  outgoing.end();
 }
 
 function drained(outgoing: ServerResponse): Promise<void> {

@@ -51,6 +51,8 @@ export class Http2Session implements ConnectionHost, RequestHandler {
   #timer: Timer | null = null;
   /** The socket holds bytes that the kernel did not take yet. */
   #blocked = false;
+  /** How many of them are counted as waiting. */
+  #blockedBytes = 0;
   #closing = false;
 
   constructor(services: SessionServices, socket: Socket, info: RequestInfo) {
@@ -66,8 +68,9 @@ export class Http2Session implements ConnectionHost, RequestHandler {
       nowMs: services.clock.monotonicMs(),
     });
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
+    this.#connection.answers.onClose = () => this.#closeUnread();
     socket.on("drain", () => {
-      this.#blocked = false;
+      this.#unblock();
       this.flush();
     });
     socket.on("close", () => this.#onClose());
@@ -97,6 +100,8 @@ export class Http2Session implements ConnectionHost, RequestHandler {
       this.#services.pool.detach(out);
       if (!accepted) {
         this.#blocked = true;
+        this.#blockedBytes = socket.writableLength;
+        connection.answers.add(this.#blockedBytes);
         return;
       }
     }
@@ -119,6 +124,8 @@ export class Http2Session implements ConnectionHost, RequestHandler {
     const { grpc, fetch, logger } = this.#services;
     if (grpc !== null && this.#peer !== null && isGrpcRequest(head)) {
       grpc.serve(stream, head, this.#peer);
+    } else if (!this.#connection.answers.allows(0)) {
+      stream.reset(ErrorCode.RefusedStream);
     } else if (fetch !== null) {
       const served = new FetchStream(stream, logger);
       stream.consumer = served;
@@ -137,8 +144,23 @@ export class Http2Session implements ConnectionHost, RequestHandler {
     this.#socket.destroy();
   }
 
+  #unblock(): void {
+    this.#blocked = false;
+    this.#connection.answers.giveBack(this.#blockedBytes);
+    this.#blockedBytes = 0;
+  }
+
+  #closeUnread(): void {
+    this.#services.logger.warn("closed a connection that does not read its answers", {
+      "remote-addr": this.#info.peerAddress,
+      "unread-bytes": this.#connection.answers.bytes,
+    });
+    this.#socket.destroy();
+  }
+
   #onClose(): void {
     this.#timer?.cancel();
+    this.#unblock();
     this.#connection.abort(ErrorCode.Cancel);
     this.#services.pool.release(this.#connection.out);
   }

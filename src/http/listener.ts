@@ -88,14 +88,12 @@ export class Listener implements SessionServices {
     this.limits = options.limits ?? DEFAULT_HTTP2_LIMITS;
     this.keepalive = options.keepalive ?? DEFAULT_KEEPALIVE;
     this.pool = options.pool ?? new OutputPool();
+    this.pool.answers.reviewBy(options.clock);
     this.grpc = options.grpc ?? null;
     this.fetch = options.fetch ?? null;
     this.#address = parseListenUrl(options.url);
     const headerTimeoutMs = options.headerTimeoutMs ?? DEFAULT_HEADER_TIMEOUT_MS;
-    this.#http1 =
-      this.fetch === null
-        ? null
-        : new Http1Server(this.fetch, this.clock, this.logger, headerTimeoutMs);
+    this.#http1 = this.fetch === null ? null : new Http1Server(this.fetch, this, headerTimeoutMs);
   }
 
   /** Where it listens: host and port as bound (port 0 becomes the real one), or the socket's path. */

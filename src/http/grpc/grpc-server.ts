@@ -2,6 +2,7 @@
  * The gRPC server without its sockets: the listener gives it every stream whose content-type is gRPC's, it
  * finds the method and makes the call. One for all connections and listeners of a member.
  */
+import { errRequestTooManyRequests } from "../../api/index.ts";
 import type { Clock } from "../../io/index.ts";
 import type { Http2Stream, RequestHead } from "../http2/index.ts";
 import { type CallPlan, planCall, type Refusal } from "./call-plan.ts";
@@ -67,6 +68,11 @@ export class GrpcServer implements CallServer {
     if (plan.kind === "refusal") {
       const { httpStatus, contentType, code, message } = plan;
       stream.sendHeaders(trailersOnly(httpStatus, contentType, code, message), true);
+      return;
+    }
+    if (!stream.connection.answers.allows(0)) {
+      const { code, message } = errRequestTooManyRequests;
+      stream.sendHeaders(trailersOnly(200, plan.contentType, code, message), true);
       return;
     }
     if (plan.entry.method.kind === "unary") {

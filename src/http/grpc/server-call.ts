@@ -157,8 +157,11 @@ export class CallCore implements DeadlineEntry {
     }
   }
 
-  /** Writes one message straight into the connection's output; it waits on the stream if it does not fit. */
-  sendMessage(message: unknown): void {
+  /**
+   * Writes one message straight into the connection's output; it waits on the stream if it does not fit. With
+   * `mayDrop` the result is false, and nothing was sent, when it would have to wait where too much waits already.
+   */
+  sendMessage(message: unknown, mayDrop = false): boolean {
     const { stream } = this;
     this.#sendHeadersOnce();
     const frameStart = stream.openData();
@@ -169,8 +172,9 @@ export class CallCore implements DeadlineEntry {
     this.plan.entry.method.encode(out, message as never);
     const length = out.position - envelope - ENVELOPE_BYTES;
     putEnvelope(out.bytes, envelope, length);
-    stream.closeData(frameStart);
+    if (!stream.closeData(frameStart, mayDrop)) return false;
     this.#countSent(length);
+    return true;
   }
 
   /** As sendMessage, for bytes that many streams share: they are referred to, not copied, while they wait. */

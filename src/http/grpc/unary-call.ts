@@ -4,7 +4,13 @@
  * that leaves it out is answered all the same, and so is one that sends a second message (as grpc-go does).
  * Answering twice is a bug of the service; answering after the call was aborted is normal and does nothing.
  */
-import { type CallContext, EtcdError, GrpcCode, type UnaryCall } from "../../api/index.ts";
+import {
+  type CallContext,
+  EtcdError,
+  errRequestTooManyRequests,
+  GrpcCode,
+  type UnaryCall,
+} from "../../api/index.ts";
 import { assert } from "../../base/assert.ts";
 import type { Http2Stream, StreamConsumer } from "../http2/index.ts";
 import type { CallPlan } from "./call-plan.ts";
@@ -37,8 +43,8 @@ export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, Mess
       assert(core.aborted, "unary call answered twice");
       return;
     }
-    core.sendMessage(response);
-    core.endWithSuccess();
+    if (core.sendMessage(response, true)) core.endWithSuccess();
+    else core.endWithError(errRequestTooManyRequests);
   }
 
   fail(error: EtcdError): void {

@@ -6,6 +6,7 @@
  * decoded in wire order whatever becomes of their stream; after a connection error nothing is read any more.
  */
 import { ProtoWriter } from "../../api/index.ts";
+import type { AnswerAccount } from "./answer-budget.ts";
 import { type ReceiveAccount, returnToWindow } from "./flow-control.ts";
 import {
   DEFAULT_WINDOW_BYTES,
@@ -81,6 +82,8 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
   lastStreamId = 0;
   /** Messages waiting on all streams. */
   queuedBytes = 0;
+  /** The same as the process sees it, together with what waits in the socket. */
+  readonly answers: AnswerAccount;
   /** Nothing is read any more; what is in `out` still goes out. */
   finished = false;
   /** The final GOAWAY of drain() is out: newer streams are ignored. */
@@ -101,6 +104,7 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
     this.limits = options.limits;
     this.pool = options.pool;
     this.pool.detach(this.out);
+    this.answers = this.pool.answers.open();
     this.pings = new PingPolicy(options.keepalive);
     this.nowMs = options.nowMs;
     this.lastReceivedMs = options.nowMs;
@@ -285,7 +289,9 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
     if (stream.dead) return;
     stream.dead = true;
     stream.consumer = null;
-    this.queuedBytes -= stream.queuedBytes;
+    const droppedBytes = stream.queuedBytes;
+    this.queuedBytes -= droppedBytes;
+    this.answers.giveBack(droppedBytes);
     stream.queue = null;
     this.streams.delete(stream.id);
     if (this.#draining) this.#finishIfDrained();
@@ -298,6 +304,7 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
 
   noteQueued(stream: Http2Stream, bytes: number): void {
     this.queuedBytes += bytes;
+    this.answers.add(bytes);
     this.#line.join(stream);
     if (!this.#receiving && !this.#outputAnnounced) {
       this.#outputAnnounced = true;
@@ -307,6 +314,7 @@ export class Http2Connection implements ReceiveAccount, SettingsTarget {
 
   noteDequeued(stream: Http2Stream, bytes: number): void {
     this.queuedBytes -= bytes;
+    this.answers.giveBack(bytes);
     this.noteDataSent();
     if (stream.consumer !== null) this.#drained.push(stream);
   }

@@ -1,4 +1,6 @@
 /** Door of the HTTP/2 server layer. */
+export type { AnswerAccount } from "./answer-budget.ts";
+export { AnswerBudget } from "./answer-budget.ts";
 export type { ConnectionHost, ConnectionOptions, RequestHandler } from "./connection.ts";
 export { Http2Connection } from "./connection.ts";
 export { CLIENT_PREFACE, ErrorCode } from "./frame.ts";

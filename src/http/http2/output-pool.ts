@@ -1,9 +1,10 @@
 /**
  * Output buffers shared by all connections of a server. A connection holds one only while it has unsent bytes,
  * so idle connections cost nothing and busy ones keep using the same, warm memory. Bounded in count; buffers
- * that grew are not taken back.
+ * that grew are not taken back. Owns the budget of answers that wait, which the same connections share.
  */
 import type { ProtoWriter } from "../../api/index.ts";
+import { AnswerBudget } from "./answer-budget.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 const POOLED_MAX = 64;
@@ -12,7 +13,12 @@ const POOLED_MAX = 64;
 const NOTHING = new Uint8Array(1);
 
 export class OutputPool {
+  readonly answers: AnswerBudget;
   readonly #free: Uint8Array[] = [];
+
+  constructor(answers: AnswerBudget = new AnswerBudget()) {
+    this.answers = answers;
+  }
 
   /** Gives `writer` a buffer if it has none. */
   equip(writer: ProtoWriter): void {

@@ -60,9 +60,13 @@ export class Http2Stream implements ReceiveAccount {
     return this.queue === null ? 0 : this.queue.byteCount;
   }
 
-  /** Whether the producer should wait for onWritable. */
+  /** Whether the producer should wait for onWritable: at once when the process has too much waiting already. */
   isFull(): boolean {
-    if (this.queuedBytes < this.connection.limits.streamQueueHighWaterBytes) return false;
+    const { limits, answers } = this.connection;
+    const { queuedBytes } = this;
+    if (queuedBytes < limits.streamQueueHighWaterBytes && (queuedBytes === 0 || !answers.isFull)) {
+      return false;
+    }
     this.#drainWanted = true;
     return true;
   }
@@ -112,15 +116,18 @@ export class Http2Stream implements ReceiveAccount {
     return frameStart;
   }
 
-  /** Lets the frame go if windows and room allow it; otherwise its payload waits in the queue. */
-  closeData(frameStart: number): void {
+  /**
+   * Lets the frame go if windows and room allow it; otherwise its payload waits in the queue. With `mayDrop`
+   * it is dropped instead, and the result is false, when too much waits in this process already.
+   */
+  closeData(frameStart: number, mayDrop = false): boolean {
     const connection = this.connection;
     const out = connection.out;
     const start = frameStart + FRAME_HEADER_BYTES;
     const length = out.position - start;
     if (this.dead) {
       out.position = frameStart;
-      return;
+      return true;
     }
     if (
       this.queuedBytes === 0 &&
@@ -133,20 +140,23 @@ export class Http2Stream implements ReceiveAccount {
       this.sendWindow -= length;
       connection.sendWindow -= length;
       connection.noteDataSent();
-      return;
+      return true;
     }
+    const kept = !mayDrop || connection.answers.allows(length);
     const end = out.position;
     const bytes = out.bytes;
     out.position = frameStart;
     if (length < STEAL_BYTES_MIN) {
-      this.#enqueue(bytes.slice(start, end), 0, length);
-      return;
+      if (kept) this.#enqueue(bytes.slice(start, end), 0, length);
+      return kept;
     }
     const fresh = connection.pool.take();
     out.bytes = fresh;
     out.position = 0;
     out.raw(bytes.subarray(0, frameStart));
-    this.#enqueue(bytes, start, end);
+    // A dropped payload leaves with its buffer, too: the writer must not go on holding what it grew to.
+    if (kept) this.#enqueue(bytes, start, end);
+    return kept;
   }
 
   /** Sends bytes[start, end) without keeping a copy: the caller must not change them afterwards. */
