@@ -75,3 +75,46 @@ test("a write between slices is neither in the answer nor in its header's revisi
     expect(utf8Text(answers[0]!.kvs![0] as Uint8Array)).toContain("k000000");
   }
 });
+
+test("only a few long reads run at once, the others wait in turn, and too many are refused", () => {
+  const store = new GrowingStore();
+  const tasks: BackgroundTask[] = [];
+  const sliced = new SlicedRange({
+    store: { revision: () => store.revision } as unknown as Store,
+    view: store.view,
+    background: { add: (task: BackgroundTask) => tasks.push(task) } as unknown as Background,
+    headers: { header: (revision: number) => ({ revision }) } as unknown as HeaderFactory,
+  });
+  const writer = new ProtoWriter();
+  // At this revision there is but one key: the test is about turns, not pages.
+  encodeRangeRequest(writer, { key: utf8("k"), range_end: utf8("l"), revision: 2 });
+  const request = decodeRangeRequest(writer.finish());
+  const answered: number[] = [];
+  const failed: number[] = [];
+  const calls = Array.from({ length: 1100 }, (_, i) => ({
+    aborted: false,
+    succeed: () => answered.push(i),
+    fail: () => failed.push(i),
+  }));
+  const start = (i: number): void =>
+    sliced.start(request, calls[i] as unknown as UnaryCall<RangeResponseInit>);
+  for (let i = 0; i < 1056; i++) start(i);
+  expect(tasks.length).toBe(32);
+  expect(failed).toEqual([]);
+  start(1056);
+  expect(failed).toEqual([1056]);
+  // Who went away makes room, waiting or running.
+  calls[3]!.aborted = true;
+  calls[40]!.aborted = true;
+  start(1057);
+  expect(failed).toEqual([1056]);
+  let runningMax = 0;
+  while (tasks.length > 0) {
+    runningMax = Math.max(runningMax, tasks.length);
+    const task = tasks.shift()!;
+    if (task()) tasks.push(task);
+  }
+  expect(runningMax).toBe(32);
+  const expected = calls.map((_, i) => i).filter((i) => i < 1058 && ![3, 40, 1056].includes(i));
+  expect(answered).toEqual(expected);
+});

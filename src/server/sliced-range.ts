@@ -2,9 +2,12 @@
  * Long unary ranges in slices: a list of 100,000 keys must not hold up everybody else. The revision is pinned at
  * the start and pages are read at it, so the answer is the same as if it were read at once. A compaction that
  * passes the pinned revision meanwhile starts the read anew at the then newest revision (if none was named).
+ * Each read holds views of all its records until it answers, so only a few run at once. The others wait their turn,
+ * without having begun: their revision is pinned when they do, which is after the one that their read index asked for.
  */
 import {
   errCompacted,
+  errRequestTooManyRequests,
   type RangeRequest,
   type RangeResponseInit,
   type UnaryCall,
@@ -25,6 +28,9 @@ import type { HeaderFactory } from "./response-header.ts";
 const LONG_RANGE_COUNT = 1000;
 const PAGE_COUNT = 200;
 const RESTARTS_MAX = 5;
+/** They share one thread: more at once would only all be slower. */
+const RUNNING_MAX = 32;
+const WAITING_MAX = 1024;
 
 export interface SlicedRangeParts {
   readonly store: Store;
@@ -35,6 +41,9 @@ export interface SlicedRangeParts {
 
 export class SlicedRange {
   readonly #parts: SlicedRangeParts;
+  #running = 0;
+  /** In the order in which they came; at most WAITING_MAX. */
+  #waiting: LongRead[] = [];
 
   constructor(parts: SlicedRangeParts) {
     this.#parts = parts;
@@ -54,8 +63,32 @@ export class SlicedRange {
   }
 
   start(request: RangeRequest, call: UnaryCall<RangeResponseInit>): void {
-    const reading = new LongRead(this.#parts, request, call);
-    this.#parts.background.add(() => reading.step());
+    if (this.#running === RUNNING_MAX && this.#waiting.length >= WAITING_MAX) {
+      this.#waiting = this.#waiting.filter((waiting) => !waiting.aborted);
+      if (this.#waiting.length >= WAITING_MAX) {
+        call.fail(errRequestTooManyRequests);
+        return;
+      }
+    }
+    this.#waiting.push(new LongRead(this.#parts, request, call));
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    while (this.#running < RUNNING_MAX && this.#waiting.length > 0) {
+      const reading = this.#waiting.shift()!;
+      if (reading.aborted) continue;
+      this.#running++;
+      reading.begin();
+      this.#parts.background.add(() => this.#step(reading));
+    }
+  }
+
+  #step(reading: LongRead): boolean {
+    if (reading.step()) return true;
+    this.#running--;
+    this.#startNext();
+    return false;
   }
 }
 
@@ -76,17 +109,20 @@ class LongRead {
 
   constructor(parts: SlicedRangeParts, request: RangeRequest, call: UnaryCall<RangeResponseInit>) {
     this.#parts = parts;
-    this.#request = request;
     this.#call = call;
     this.#plan = planRange(request);
     // The request's bytes are views of a socket buffer that is gone by the next slice.
     this.#key = copyBytes(request.key);
     this.#rangeEnd = copyBytes(request.range_end);
+    this.#request = { ...request, key: this.#key, range_end: this.#rangeEnd };
     this.#nextKey = this.#key;
-    this.#begin();
   }
 
-  #begin(): void {
+  get aborted(): boolean {
+    return this.#call.aborted;
+  }
+
+  begin(): void {
     const { store, view } = this.#parts;
     this.#kvs = [];
     this.#nextKey = this.#key;
@@ -113,7 +149,7 @@ class LongRead {
     });
     if (typeof page === "string") {
       if (page === "compacted" && this.#request.revision <= 0 && this.#restarts++ < RESTARTS_MAX) {
-        this.#begin();
+        this.begin();
         return true;
       }
       this.#call.fail(page === "compacted" ? errCompacted : errorOfRevision(page));
