@@ -32,6 +32,9 @@ export function requestUrl(scheme: string, authority: string, target: string): s
   return null;
 }
 
+/** Shorter answers are always kept until they are read. */
+export const SMALL_ANSWER_BYTES = 32 * 1024;
+
 /** The body's size where the response says it; streams do not. */
 export function announcedBytes(response: Response): number {
   return Number(response.headers.get("content-length") ?? 0);

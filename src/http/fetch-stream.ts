@@ -10,6 +10,7 @@ import {
   isConnectionField,
   type RequestInfo,
   requestUrl,
+  SMALL_ANSWER_BYTES,
 } from "./fetch-handler.ts";
 import {
   ErrorCode,
@@ -100,8 +101,10 @@ export class FetchStream implements StreamConsumer {
       stream.sendHeaders(fields, true);
       return;
     }
-    if (!stream.connection.answers.allows(announcedBytes(response))) {
-      stream.reset(ErrorCode.RefusedStream);
+    const bytes = announcedBytes(response);
+    if (bytes >= SMALL_ANSWER_BYTES && !stream.connection.answers.allows(bytes)) {
+      // Not refused: that would say that nothing was done.
+      stream.reset(ErrorCode.EnhanceYourCalm);
       await response.body.cancel();
       return;
     }

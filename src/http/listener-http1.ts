@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { errRequestTooManyRequests } from "../api/index.ts";
+import { errRequestTooManyRequests, errTimeout } from "../api/index.ts";
 import type { Clock, Logger, Timer } from "../io/index.ts";
 import {
   announcedBytes,
@@ -13,6 +13,7 @@ import {
   isConnectionField,
   type RequestInfo,
   requestUrl,
+  SMALL_ANSWER_BYTES,
 } from "./fetch-handler.ts";
 import type { AnswerAccount, OutputPool } from "./http2/index.ts";
 import { errorResponse } from "./json/index.ts";
@@ -134,9 +135,11 @@ export class Http1Server {
       } else {
         response = errorResponse(errRequestTooManyRequests);
       }
-      if (!answers.allows(announcedBytes(response))) {
+      const bytes = announcedBytes(response);
+      if (bytes >= SMALL_ANSWER_BYTES && !answers.allows(bytes)) {
         await response.body?.cancel();
-        response = errorResponse(errRequestTooManyRequests);
+        // What was asked for may have been done.
+        response = errorResponse(errTimeout);
       }
       await send(outgoing, response, incoming.method === "HEAD", answers);
       // What the handler did not read of the request is thrown away, or the connection would hang.

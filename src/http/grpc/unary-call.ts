@@ -8,6 +8,7 @@ import {
   type CallContext,
   EtcdError,
   errRequestTooManyRequests,
+  errTimeout,
   GrpcCode,
   type UnaryCall,
 } from "../../api/index.ts";
@@ -18,6 +19,13 @@ import type { GrpcPeer } from "./grpc-peer.ts";
 import type { MessageSink } from "./message-assembler.ts";
 import type { UnaryMethod } from "./method-table.ts";
 import { CallCore, type CallServer } from "./server-call.ts";
+
+/** What a client hears whose answer there is no room for: of writes it must not believe that they were not done. */
+function unansweredError(path: string): EtcdError {
+  return path === RANGE_PATH ? errRequestTooManyRequests : errTimeout;
+}
+
+const RANGE_PATH = "/etcdserverpb.KV/Range";
 
 export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, MessageSink {
   readonly #core: CallCore;
@@ -44,7 +52,7 @@ export class UnaryServerCall implements UnaryCall<unknown>, StreamConsumer, Mess
       return;
     }
     if (core.sendMessage(response, true)) core.endWithSuccess();
-    else core.endWithError(errRequestTooManyRequests);
+    else core.endWithError(unansweredError(core.plan.entry.method.path));
   }
 
   fail(error: EtcdError): void {

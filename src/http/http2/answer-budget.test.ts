@@ -110,7 +110,7 @@ test("an answer that would have to wait is dropped where too much waits, whole o
   expect(write(second!.stream, 1_000_000)).toBe(false);
   expect(connection.queuedBytes).toBe(0);
   expect(connection.out.bytes.length).toBeLessThan(200_000);
-  // It waits after all if it is small.
+  // Small ones wait all the same: those of writes must not be lost.
   expect(write(second!.stream, 20_000)).toBe(true);
   expect(connection.queuedBytes).toBe(20_000);
   expect(second!.stream.isFull()).toBe(true);

@@ -6,7 +6,8 @@
  * up to half, everybody; then, as long as it fits, accounts below a sixteenth of the budget; when it is full, each
  * account may hold SMALL_BYTES and no more, so that small answers go on whatever others leave unread.
  * What waits is thus at most the budget, SMALL_BYTES for each connection, what streams hold below their own bounds,
- * and the one answer that crossed the half.
+ * and the one answer that crossed the half. Short answers of calls already begun are always kept: they may be those
+ * of writes. Bytes are those of the messages; a buffer that grew for one may be up to twice as long.
  *
  * While more than half waits, reviews take place. Accounts that took little of what they hold for several reviews
  * in a row are closed, the most bytes for the longest time first, until half of the budget is free again.

@@ -117,8 +117,8 @@ export class Http2Stream implements ReceiveAccount {
   }
 
   /**
-   * Lets the frame go if windows and room allow it; otherwise its payload waits in the queue. With `mayDrop`
-   * it is dropped instead, and the result is false, when too much waits in this process already.
+   * Lets the frame go if windows and room allow it; otherwise its payload waits in the queue. With `mayDrop` a
+   * long one is dropped instead, and the result is false, when too much waits in this process already.
    */
   closeData(frameStart: number, mayDrop = false): boolean {
     const connection = this.connection;
@@ -142,13 +142,13 @@ export class Http2Stream implements ReceiveAccount {
       connection.noteDataSent();
       return true;
     }
-    const kept = !mayDrop || connection.answers.allows(length);
+    const kept = !mayDrop || length < STEAL_BYTES_MIN || connection.answers.allows(length);
     const end = out.position;
     const bytes = out.bytes;
     out.position = frameStart;
     if (length < STEAL_BYTES_MIN) {
-      if (kept) this.#enqueue(bytes.slice(start, end), 0, length);
-      return kept;
+      this.#enqueue(bytes.slice(start, end), 0, length);
+      return true;
     }
     const fresh = connection.pool.take();
     out.bytes = fresh;
