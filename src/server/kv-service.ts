@@ -45,6 +45,7 @@ import { startRangeStream } from "./range-stream.ts";
 import type { Reads } from "./reads.ts";
 import type { HeaderFactory } from "./response-header.ts";
 import type { SlicedRange } from "./sliced-range.ts";
+import type { SlicedTxn } from "./sliced-txn.ts";
 
 export interface KvServiceParts {
   readonly store: Store;
@@ -55,6 +56,7 @@ export interface KvServiceParts {
   readonly quota: QuotaGuard;
   readonly compactor: Compactor;
   readonly slicedRange: SlicedRange;
+  readonly slicedTxn: SlicedTxn;
   readonly counters: ApplyCounters;
   readonly txnOperationsMax: number;
   readonly requestBytesMax: number;
@@ -161,8 +163,12 @@ export class KvServer implements KvService {
   }
 
   #readTxn(request: TxnRequest, call: UnaryCall<TxnResponseInit>): void {
-    const { store, view, headers, reads } = this.#parts;
+    const { store, view, headers, reads, slicedTxn } = this.#parts;
     const serve = () => {
+      if (slicedTxn.isLong(request)) {
+        slicedTxn.start(request, call);
+        return;
+      }
       const response = runReadOnly(view, request);
       if (response instanceof EtcdError) {
         call.fail(response);

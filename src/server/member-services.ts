@@ -16,6 +16,7 @@ import { QuotaGuard } from "./quota-guard.ts";
 import type { Reads } from "./reads.ts";
 import type { HeaderFactory } from "./response-header.ts";
 import { SlicedRange } from "./sliced-range.ts";
+import { SlicedTxn } from "./sliced-txn.ts";
 import { WatchServer } from "./watch-service.ts";
 import { STREAM_QUEUE_BYTES_MAX, WATCHERS_PER_STREAM_MAX } from "./watch-service-parts.ts";
 
@@ -59,6 +60,7 @@ export function makeServices(
       compactor,
       counters: stateMachine.counters,
       slicedRange: new SlicedRange({ store, view, background, headers }),
+      slicedTxn: new SlicedTxn({ store, view, background, headers }),
       txnOperationsMax: options.txnOperationsMax,
       requestBytesMax,
     }),

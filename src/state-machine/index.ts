@@ -27,4 +27,5 @@ export {
   StateMachine,
   type StateMachineParts,
 } from "./state-machine.ts";
-export { runReadOnly, type TxnView } from "./txn.ts";
+export type { Steps } from "./steps.ts";
+export { readOnlySteps, runReadOnly, type TxnView } from "./txn.ts";

@@ -3,20 +3,24 @@
  * inside transactions, so both have the same quirks (spec of etcd's Range).
  */
 import {
-  decodeKeyValue,
   type EtcdError,
-  encodeKeyValue,
   errCompacted,
   errFutureRev,
-  type KeyValue,
-  ProtoWriter,
   type RangeRequest,
   type RangeResponseInit,
   RangeRequestSortOrder as SortOrder,
   RangeRequestSortTarget as SortTarget,
 } from "../api/index.ts";
-import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
-import type { RangeOptions, RangeResult, RevisionProblem } from "../mvcc/index.ts";
+import { assert } from "../base/assert.ts";
+import { EMPTY_BYTES } from "../base/bytes.ts";
+import {
+  type RangeOptions,
+  type RangeResult,
+  type RevisionProblem,
+  recordKey,
+} from "../mvcc/index.ts";
+import { hasRevisionFilter, RangeArranger } from "./range-arranger.ts";
+import { PAGE_COUNT, runSteps, type Steps } from "./steps.ts";
 
 /** What can be read: the newest committed state, or the inside of a transaction. */
 export interface RangeView {
@@ -66,7 +70,11 @@ export function finishRange(
   result: RangeResult,
 ): RangeResponseInit {
   if (request.count_only) return { count: result.count };
-  if (plan.arranges) return arrange(result, request, plan.limit);
+  if (plan.arranges) {
+    const arranger = new RangeArranger(request, plan.limit);
+    for (const record of result.kvs) arranger.add(record);
+    return { ...runSteps(arranger.finish()), count: result.count };
+  }
   const more = plan.limit > 0 && result.count > plan.limit;
   return { kvs: result.kvs, more, count: result.count };
 }
@@ -77,68 +85,97 @@ export function executeRange(
   request: RangeRequest,
 ): RangeResponseInit | EtcdError {
   const plan = planRange(request);
+  if (plan.arranges && !plan.options.countOnly) {
+    // At an older revision each page may cost a count of the whole range: all is read at once.
+    const pageCount = request.revision > 0 ? 0 : PAGE_COUNT;
+    const answer = runSteps(rangeSteps(view, request, request.revision, pageCount));
+    return typeof answer === "string" ? errorOfRevision(answer) : answer;
+  }
   const result = view.range(request.key, request.range_end, plan.options);
   if (typeof result === "string") return errorOfRevision(result);
   return finishRange(plan, request, result);
 }
 
-/** The ways that need the records decoded: filters, sorting, and dropping values after sorting by them. */
-function arrange(result: RangeResult, request: RangeRequest, limit: number): RangeResponseInit {
-  let records = result.kvs.map((bytes) => ({ bytes, kv: decodeKeyValue(bytes) }));
-  if (hasRevisionFilter(request)) {
-    records = records.filter(({ kv }) => passes(kv, request));
+/**
+ * A range in steps of `pageCount` records (0: all at once), at `revision` (0: newest) whatever the request says.
+ */
+export function* rangeSteps(
+  view: RangeView,
+  request: RangeRequest,
+  revision: number,
+  pageCount: number,
+): Steps<RangeResponseInit | RevisionProblem> {
+  const plan = planRange(request);
+  const rangeEnd = request.range_end;
+  if (plan.options.countOnly) {
+    const counted = view.range(request.key, rangeEnd, { ...plan.options, revision });
+    return typeof counted === "string" ? counted : { count: counted.count };
   }
-  const order = orderOf(request);
-  if (order !== null) records.sort((a, b) => order(a.kv, b.kv));
-  const more = limit > 0 && records.length > limit;
-  if (more) records.length = limit;
-  const dropValues = request.keys_only && request.sort_target === SortTarget.VALUE;
-  const kvs = records.map(({ bytes, kv }) => (dropValues ? withoutValue(kv) : bytes));
-  return { kvs, more, count: result.count };
+  const arranger = new RangeArranger(request, plan.limit);
+  // Of many records few are wanted, and which ones the index knows: only those are read.
+  const fetches = !plan.options.keysOnly && arrangesByIndex(request, plan);
+  const keysOnly = plan.options.keysOnly || fetches;
+  const readMax = plan.options.limit > 0 ? plan.options.limit : Number.POSITIVE_INFINITY;
+  let key = request.key;
+  let readCount = 0;
+  let isCut = false;
+  for (;;) {
+    const wanted = Math.min(pageCount > 0 ? pageCount : readMax, readMax - readCount);
+    const limit = Number.isFinite(wanted) ? wanted : 0;
+    const page = view.range(key, rangeEnd, { revision, limit, countOnly: false, keysOnly });
+    if (typeof page === "string") return page;
+    for (const record of page.kvs) arranger.add(record);
+    readCount += page.kvs.length;
+    yield* arranger.settle();
+    isCut = readCount === readMax || arranger.isFull();
+    if (isCut || page.kvs.length < wanted) break;
+    key = keyAfter(page.kvs.at(-1)!);
+    yield;
+  }
+  let count = readCount;
+  if (isCut) {
+    const counting = { revision, limit: 0, countOnly: true, keysOnly: false };
+    const counted = view.range(request.key, rangeEnd, counting);
+    if (typeof counted === "string") return counted;
+    count = counted.count;
+  }
+  const arranged = yield* arranger.finish();
+  const more = plan.arranges ? arranged.more : plan.limit > 0 && count > plan.limit;
+  const kvs = fetches ? fetch(view, arranged.kvs, revision) : arranged.kvs;
+  return typeof kvs === "string" ? kvs : { kvs, more, count };
 }
 
-function hasRevisionFilter(request: RangeRequest): boolean {
-  return (
-    request.min_mod_revision !== 0 ||
-    request.max_mod_revision !== 0 ||
-    request.min_create_revision !== 0 ||
-    request.max_create_revision !== 0
-  );
+function arrangesByIndex(request: RangeRequest, plan: RangePlan): boolean {
+  const isShort = plan.limit > 0 && plan.limit < PAGE_COUNT;
+  const byValue = request.sort_target === SortTarget.VALUE;
+  return plan.arranges && isShort && plan.options.limit === 0 && !byValue;
+}
+
+/** Reads the whole records of those without values. */
+function fetch(
+  view: RangeView,
+  records: readonly Uint8Array[],
+  revision: number,
+): Uint8Array[] | RevisionProblem {
+  const whole: Uint8Array[] = [];
+  const options = { revision, limit: 0, countOnly: false, keysOnly: false };
+  for (const record of records) {
+    const found = view.range(recordKey(record), EMPTY_BYTES, options);
+    if (typeof found === "string") return found;
+    assert(found.kvs.length === 1, "a key of the range is there");
+    whole.push(found.kvs[0]!);
+  }
+  return whole;
+}
+
+/** The smallest key after that of an encoded KeyValue: the key and a zero byte. */
+export function keyAfter(record: Uint8Array): Uint8Array {
+  const key = recordKey(record);
+  const after = new Uint8Array(key.length + 1);
+  after.set(key);
+  return after;
 }
 
 function isNaturalOrder(request: RangeRequest): boolean {
   return request.sort_target === SortTarget.KEY && request.sort_order === SortOrder.ASCEND;
-}
-
-function passes(kv: KeyValue, request: RangeRequest): boolean {
-  const { min_mod_revision, max_mod_revision, min_create_revision, max_create_revision } = request;
-  return (
-    (min_mod_revision === 0 || kv.mod_revision >= min_mod_revision) &&
-    (max_mod_revision === 0 || kv.mod_revision <= max_mod_revision) &&
-    (min_create_revision === 0 || kv.create_revision >= min_create_revision) &&
-    (max_create_revision === 0 || kv.create_revision <= max_create_revision)
-  );
-}
-
-type Order = (a: KeyValue, b: KeyValue) => number;
-
-function orderOf(request: RangeRequest): Order | null {
-  const byTarget: Record<number, Order> = {
-    [SortTarget.KEY]: (a, b) => compareBytes(a.key, b.key),
-    [SortTarget.VERSION]: (a, b) => a.version - b.version,
-    [SortTarget.CREATE]: (a, b) => a.create_revision - b.create_revision,
-    [SortTarget.MOD]: (a, b) => a.mod_revision - b.mod_revision,
-    [SortTarget.VALUE]: (a, b) => compareBytes(a.value, b.value),
-  };
-  const ascending = byTarget[request.sort_target]!;
-  if (request.sort_order === SortOrder.DESCEND) return (a, b) => ascending(b, a);
-  // Without an order another target than the key means ascending (etcd's rule).
-  const natural = request.sort_target === SortTarget.KEY;
-  return natural ? null : ascending;
-}
-
-function withoutValue(kv: KeyValue): Uint8Array {
-  const writer = new ProtoWriter(64 + kv.key.length);
-  encodeKeyValue(writer, { ...kv, value: EMPTY_BYTES });
-  return writer.finish();
 }

@@ -3,16 +3,11 @@
  * transaction; then the whole path is checked; only then does anything change. So a failure changes nothing.
  */
 import {
-  type Compare,
-  CompareCompareResult as CompareResult,
-  CompareCompareTarget as CompareTarget,
-  decodeKeyValue,
   EtcdError,
   errCompacted,
   errFutureRev,
   errKeyNotFound,
   errLeaseNotFound,
-  type KeyValue,
   type PutRequest,
   type RangeRequest,
   type RequestOp,
@@ -21,11 +16,13 @@ import {
   type TxnResponseInit,
 } from "../api/index.ts";
 import { assert } from "../base/assert.ts";
-import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
-import type { RangeResult } from "../mvcc/index.ts";
+import { EMPTY_BYTES } from "../base/bytes.ts";
+import type { RangeResult, RevisionProblem } from "../mvcc/index.ts";
 import { EarlierWrites } from "./earlier-writes.ts";
 import type { KvWriter } from "./kv-writer.ts";
-import { executeRange, type RangeView } from "./range.ts";
+import { executeRange, type RangeView, rangeSteps } from "./range.ts";
+import { PAGE_COUNT, type Steps } from "./steps.ts";
+import { compareSteps, holds } from "./txn-compare.ts";
 
 /** The state before a transaction, as its compares and checks see it. */
 export interface TxnView extends RangeView {
@@ -40,16 +37,8 @@ export interface TxnPath {
   readonly nested: readonly TxnPath[];
 }
 
-const NEWEST = { revision: 0, limit: 0, countOnly: false, keysOnly: false };
-const MISSING: KeyValue = {
-  key: EMPTY_BYTES,
-  create_revision: 0,
-  mod_revision: 0,
-  version: 0,
-  value: EMPTY_BYTES,
-  lease: 0n,
-};
-
+/** Whether a key is there is known without its record. */
+const PRESENCE = { revision: 0, limit: 0, countOnly: true, keysOnly: false };
 export function choosePath(view: RangeView, request: TxnRequest): TxnPath {
   const succeeded = request.compare.every((compare) => holds(view, compare));
   const nested: TxnPath[] = [];
@@ -61,49 +50,6 @@ export function choosePath(view: RangeView, request: TxnRequest): TxnPath {
 
 function branchOf(request: TxnRequest, succeeded: boolean): RequestOp[] {
   return succeeded ? request.success : request.failure;
-}
-
-function holds(view: RangeView, compare: Compare): boolean {
-  const result = view.range(compare.key, compare.range_end, NEWEST) as RangeResult;
-  if (result.kvs.length === 0) {
-    return compare.target !== CompareTarget.VALUE && holdsFor(compare, MISSING);
-  }
-  return result.kvs.every((bytes) => holdsFor(compare, decodeKeyValue(bytes)));
-}
-
-function holdsFor(compare: Compare, kv: KeyValue): boolean {
-  const difference = differenceTo(compare, kv);
-  switch (compare.result) {
-    case CompareResult.EQUAL:
-      return difference === 0;
-    case CompareResult.NOT_EQUAL:
-      return difference !== 0;
-    case CompareResult.GREATER:
-      return difference > 0;
-    case CompareResult.LESS:
-      return difference < 0;
-    default:
-      return true; // as etcd answers an unknown relation
-  }
-}
-
-function differenceTo(compare: Compare, kv: KeyValue): number {
-  switch (compare.target) {
-    case CompareTarget.VERSION:
-      return kv.version - (compare.version ?? 0);
-    case CompareTarget.CREATE:
-      return kv.create_revision - (compare.create_revision ?? 0);
-    case CompareTarget.MOD:
-      return kv.mod_revision - (compare.mod_revision ?? 0);
-    case CompareTarget.VALUE:
-      return compareBytes(kv.value, compare.value ?? EMPTY_BYTES);
-    case CompareTarget.LEASE: {
-      const wanted = compare.lease ?? 0n;
-      return kv.lease === wanted ? 0 : kv.lease > wanted ? 1 : -1;
-    }
-    default:
-      return 0;
-  }
 }
 
 /** Checks all puts of the path, then all ranges (etcd's order). */
@@ -141,8 +87,8 @@ function checkPutNow(
 ): EtcdError | null {
   if (put === undefined) return null;
   if (put.ignore_value || put.ignore_lease) {
-    const present = view.range(put.key, EMPTY_BYTES, NEWEST) as RangeResult;
-    if (present.kvs.length === 0 || earlier.deleted(put.key)) return errKeyNotFound;
+    const present = view.range(put.key, EMPTY_BYTES, PRESENCE) as RangeResult;
+    if (present.count === 0 || earlier.deleted(put.key)) return errKeyNotFound;
   }
   if (put.lease !== 0n && !view.leaseExists(put.lease)) return errLeaseNotFound;
   return null;
@@ -202,4 +148,40 @@ export function runReadOnly(view: TxnView, request: TxnRequest): TxnResponseInit
     return { response_range: readInside(view, operation.request_range, revision) };
   });
   return { succeeded: path.succeeded, responses };
+}
+
+/**
+ * The same in steps. `revision` is the newest when the steps begin and every read names it; the view may move on
+ * between steps. "compacted" when a compaction overtook the reads.
+ */
+export function* readOnlySteps(
+  view: TxnView,
+  request: TxnRequest,
+  revision: number,
+): Steps<TxnResponseInit | EtcdError | RevisionProblem> {
+  let succeeded = true;
+  for (const compare of request.compare) {
+    const answer = yield* compareSteps(view, compare, revision);
+    if (typeof answer === "string") return answer;
+    succeeded = answer;
+    if (!succeeded) break;
+    yield;
+  }
+  const operations = branchOf(request, succeeded);
+  for (const { request_range: range } of operations) {
+    // The view may have moved on: what is future is so as of the revision read at.
+    if (range !== undefined && range.revision > revision) return errFutureRev;
+    const problem = checkRangeNow(view, range);
+    if (problem !== null) return problem;
+  }
+  const responses: ResponseOpInit[] = [];
+  for (const { request_range: range } of operations) {
+    assert(range !== undefined, "a read-only transaction has only ranges");
+    const at = range.revision > 0 ? range.revision : revision;
+    const response = yield* rangeSteps(view, range, at, PAGE_COUNT);
+    if (typeof response === "string") return response;
+    responses.push({ response_range: { ...response, header: { revision } } });
+    yield;
+  }
+  return { succeeded, responses };
 }
