@@ -113,7 +113,7 @@ describeWithReference("etcdctl watch", () => {
 
   test("key from the environment", async () => {
     const environment = { ETCDCTL_WATCH_KEY: "w1", ETCDCTL_WATCH_RANGE_END: "w3" };
-    await compare({ args: ["--rev=2"], environment, lines: 12 });
+    await compare({ args: ["--rev=2"], environment, lines: 13 });
     await compare({ args: ["--rev=2", "--", "echo", "hi"], environment, lines: 16 });
     await compare({ args: ["w1"], environment, lines: 100 });
   });
@@ -124,7 +124,7 @@ describeWithReference("etcdctl watch", () => {
     await compare({
       args: ["-i"],
       input: lines("bogus", " watch --prefix 'w' --rev 2"),
-      lines: 13,
+      lines: 14,
     });
     await compare({ args: ["-i"], input: lines("watch w1 --rev 2 -- echo hi"), lines: 12 });
     await compare({ args: ["-i"], input: lines("watch", "", "progress"), lines: 2 });
