@@ -15,8 +15,11 @@ import type { PeerAddresses, TlsOptions } from "./options.ts";
 const REDIAL_FIRST_MS = 100;
 const REDIAL_MAX_MS = 3000;
 const REDIAL_FACTOR = 1.6;
-const STREAM_WINDOW_BYTES = 1 << 20;
-const CONNECTION_WINDOW_BYTES = 8 << 20;
+/**
+ * Receive windows of a stream and of the connection. They must be equal: the runtime credits a stream only after half
+ * of the connection's window, so with a smaller stream window any answer longer than it would stall for ever.
+ */
+const WINDOW_BYTES = 8 << 20;
 
 export interface ConnectionSettings {
   readonly clock: Clock;
@@ -90,7 +93,7 @@ export class Connection {
     const scheme = this.endpoint.tls ? "https" : "http";
     const session = connect(`${scheme}://${this.endpoint.authority}`, {
       createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
+      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
     });
     this.#session = session;
     this.peer = {
@@ -100,7 +103,7 @@ export class Connection {
     };
     session.once("remoteSettings", () => {
       if (this.#session !== session) return;
-      session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+      session.setLocalWindowSize(WINDOW_BYTES);
       this.#timer?.cancel();
       this.#timer = null;
       this.#pauseMs = REDIAL_FIRST_MS;

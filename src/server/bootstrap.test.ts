@@ -170,3 +170,17 @@ test("bootstrap goes on with a first start that ended before its first entry was
     );
   }
 });
+
+test("bootstrap tells the write-ahead log of an etcd from a damaged one of its own", () => {
+  const { disk, clock } = newWorld();
+  disk.makeDirectory("/data/member/wal");
+  disk.makeDirectory("/data/member/snap");
+  const path = "/data/member/wal/0000000000000000-0000000000000000.wal";
+  const log = disk.open(path, { create: true });
+  // The checksum record that every etcd segment begins with.
+  const head = Uint8Array.from([4, 0, 0, 0, 0, 0, 0, 0x84, 8, 4, 0x10, 0, 0, 0, 0, 0]);
+  log.writeAt(head, 0, head.length, 0);
+  log.close();
+  disk.open(DATABASE, { create: true }).close();
+  expect(refusal(() => start(disk, clock))).toContain("write-ahead log of an etcd");
+});

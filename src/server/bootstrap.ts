@@ -9,6 +9,7 @@ import type { Clock, Disk, DiskError, Logger, NewDigest } from "../io/index.ts";
 import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
 import {
   type HardState,
+  isEtcdLog,
   type WalMetadata,
   type WalObserver,
   type WalOptions,
@@ -61,6 +62,12 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     disk.exists(options.walDirectory) && disk.list(options.walDirectory).some(isSegment);
   if (hasLog && !disk.exists(databasePath)) {
     throw new StartProblem(`database file (${databasePath}) of the backend is missing`);
+  }
+  if (hasLog && isEtcdLog(disk, options.walDirectory)) {
+    throw new StartProblem(
+      `${options.walDirectory} holds the write-ahead log of an etcd, which cairn does not read: ` +
+        "give cairn a data directory of its own and copy the keys with a client",
+    );
   }
   // Wrong settings leave nothing behind.
   const peerUrls = hasLog ? [] : checkInitialCluster(options);

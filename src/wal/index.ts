@@ -1,3 +1,4 @@
+export { isEtcdLog } from "./etcd-log.ts";
 export type { LoadedSnapshot, RaftSnapshot } from "./snapshot-file.ts";
 export { loadNewestSnapshot, purgeSnapshots, saveSnapshot } from "./snapshot-file.ts";
 export type {

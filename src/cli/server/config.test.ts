@@ -211,7 +211,7 @@ test("parseFeatureGates: names, groups, and gates whose feature is missing", () 
   expect(gates.get("LeaseCheckpoint")).toBe(true);
   expect(gates.get("LeaseCheckpointPersist")).toBe(false);
   expect(gates.get("CompactHashCheck")).toBe(false);
-  expect(refusal(parseFeatureGates("CompactHashCheck=true"))).toContain("is not supported");
+  expect(refusal(parseFeatureGates("PriorityRequest=true"))).toContain("is not supported");
   expect(refusal(parseFeatureGates("LeaseCheckpoint"))).toContain("missing bool value");
   expect(refusal(parseFeatureGates("LeaseCheckpoint=5"))).toContain("must be true or false");
   expect(refusal(parseFeatureGates("LeaseCheckpointPersist=true"))).toContain("requires enabling");

@@ -14,8 +14,8 @@ interface Gate {
 }
 
 export const GATES: readonly Gate[] = [
-  { name: "CompactHashCheck", stage: "ALPHA", fallback: false, switchable: false },
-  { name: "InitialCorruptCheck", stage: "ALPHA", fallback: false, switchable: false },
+  { name: "CompactHashCheck", stage: "ALPHA", fallback: false, switchable: true },
+  { name: "InitialCorruptCheck", stage: "ALPHA", fallback: false, switchable: true },
   { name: "LeaseCheckpoint", stage: "ALPHA", fallback: false, switchable: true },
   { name: "LeaseCheckpointPersist", stage: "ALPHA", fallback: false, switchable: true },
   { name: "SetMemberLocalAddr", stage: "ALPHA", fallback: false, switchable: false },

@@ -26,6 +26,10 @@ export function memberOptions(
   if (retention instanceof ConfigProblem) return retention;
   const gates = parseFeatureGates(config["feature-gates"]);
   if (gates instanceof ConfigProblem) return gates;
+  for (const name of ["InitialCorruptCheck", "CompactHashCheck"]) {
+    if (gates.get(name))
+      log.info("a single member has no peers to compare its data with", { name });
+  }
   return {
     disk: new BunDisk(),
     clock: new BunClock(),
