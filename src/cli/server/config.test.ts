@@ -210,7 +210,7 @@ test("parseFeatureGates: names, groups, and gates whose feature is missing", () 
   if (gates instanceof ConfigProblem) throw new Error(gates.message);
   expect(gates.get("LeaseCheckpoint")).toBe(true);
   expect(gates.get("LeaseCheckpointPersist")).toBe(false);
-  expect(gates.get("CompactHashCheck")).toBe(false);
+  expect(gates.get("PriorityRequest")).toBe(false);
   expect(refusal(parseFeatureGates("PriorityRequest=true"))).toContain("is not supported");
   expect(refusal(parseFeatureGates("LeaseCheckpoint"))).toContain("missing bool value");
   expect(refusal(parseFeatureGates("LeaseCheckpoint=5"))).toContain("must be true or false");
