@@ -14,9 +14,8 @@ import {
 } from "../api/index.ts";
 import { copyBytes } from "../base/bytes.ts";
 import type { Store } from "../mvcc/index.ts";
-import { errorOfRevision, type TxnView } from "../state-machine/index.ts";
+import { errorOfRevision, keyAfter, type TxnView } from "../state-machine/index.ts";
 import type { HeaderFactory } from "./response-header.ts";
-import { keyAfter } from "./sliced-range.ts";
 
 const FIRST_CHUNK_COUNT = 10;
 

@@ -17,6 +17,7 @@ import type { Store } from "../mvcc/index.ts";
 import {
   errorOfRevision,
   finishRange,
+  keyAfter,
   planRange,
   type RangePlan,
   type TxnView,
@@ -171,18 +172,4 @@ class LongRead {
     response.header = headers.header(this.#headerRevision);
     this.#call.succeed(response);
   }
-}
-
-/** The smallest key after that of an encoded KeyValue: the key and a zero byte. The key is its first field. */
-export function keyAfter(record: Uint8Array): Uint8Array {
-  let position = 1;
-  let length = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = record[position++]!;
-    length |= (byte & 0x7f) << shift;
-    if (byte < 0x80) break;
-  }
-  const key = new Uint8Array(length + 1);
-  key.set(record.subarray(position, position + length));
-  return key;
 }

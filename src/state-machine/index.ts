@@ -5,6 +5,7 @@ export {
   errorOfRevision,
   executeRange,
   finishRange,
+  keyAfter,
   planRange,
   type RangePlan,
   type RangeView,
