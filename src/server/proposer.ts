@@ -57,7 +57,7 @@ export class Proposer {
       return;
     }
     const id = queue.register(waiter);
-    const data = encodeCommand(kind, id, "", 0, writer.bytes.subarray(0, writer.position));
+    const data = encodeCommand(kind, 0, id, "", 0, writer.bytes.subarray(0, writer.position));
     if (!loop.propose(ENTRY_COMMAND, data)) {
       queue.take(id);
       waiter.fail(errNoLeader);
@@ -74,7 +74,7 @@ export class Proposer {
     writer.reset();
     encode(writer, request);
     if (this.#refusal(writer.position) !== null) return false;
-    const data = encodeCommand(kind, 0, "", 0, writer.bytes.subarray(0, writer.position));
+    const data = encodeCommand(kind, 0, 0, "", 0, writer.bytes.subarray(0, writer.position));
     return this.#parts.loop.propose(ENTRY_COMMAND, data);
   }
 

@@ -7,12 +7,13 @@ test("encodeCommand writes CBOR that a general decoder reads, and decodeCommand 
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 2000 }),
+      fc.nat({ max: 2 ** 48 - 1 }),
       fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(23, 24, 255, 256, 65535, 65536)),
       fc.string(),
       fc.maxSafeNat(),
       fc.uint8Array({ maxLength: 70000 }),
-      (kind, requestId, userName, authRevision, request) => {
-        const bytes = encodeCommand(kind, requestId, userName, authRevision, request);
+      (kind, origin, requestId, userName, authRevision, request) => {
+        const bytes = encodeCommand(kind, origin, requestId, userName, authRevision, request);
         const general = decode(bytes).map((item: unknown) =>
           item instanceof Uint8Array
             ? new Uint8Array(item)
@@ -20,10 +21,11 @@ test("encodeCommand writes CBOR that a general decoder reads, and decodeCommand 
               ? item
               : Number(item),
         );
-        expect(general).toEqual([kind, requestId, userName, authRevision, request]);
+        expect(general).toEqual([kind, origin, requestId, userName, authRevision, request]);
         const command = decodeCommand(bytes);
         expect(command).toEqual({
           kind,
+          origin,
           requestId,
           userName,
           authRevision,
@@ -37,7 +39,7 @@ test("encodeCommand writes CBOR that a general decoder reads, and decodeCommand 
 });
 
 test("decodeCommand answers null for every shortened or lengthened command and survives any bytes", () => {
-  const bytes = encodeCommand(1, 300, "user", 5, new Uint8Array(40));
+  const bytes = encodeCommand(1, 2 ** 48 - 1, 300, "user", 5, new Uint8Array(40));
   for (let length = 0; length < bytes.length; length++) {
     expect(decodeCommand(bytes.subarray(0, length))).toBeNull();
   }

@@ -1,11 +1,12 @@
 /**
- * Commands as CBOR: the array [kind, requestId, userName, authRevision, request]. Written by hand straight into
+ * Commands as CBOR: the array [kind, origin, requestId, userName, authRevision, request]. Written by hand straight into
  * a reused buffer, because every write passes here; a test holds it against a general CBOR decoder.
  *
  * | bytes | meaning |
  * |---|---|
- * | 0x85 | array of five |
+ * | 0x86 | array of six |
  * | unsigned | kind |
+ * | unsigned | origin |
  * | unsigned | request id |
  * | text | user name |
  * | unsigned | auth revision |
@@ -15,7 +16,7 @@ import { assert } from "../base/assert.ts";
 import { EMPTY_BYTES, utf8, utf8Text } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
 
-const ARRAY_OF_FIVE = 0x85;
+const ARRAY_OF_SIX = 0x86;
 const MAJOR_UNSIGNED = 0;
 const MAJOR_BYTES = 2;
 const MAJOR_TEXT = 3;
@@ -78,6 +79,7 @@ function writeBytes(major: number, bytes: Uint8Array): void {
 /** Encodes one command into memory that is never written again. `request` may be a view; it is copied. */
 export function encodeCommand(
   kind: number,
+  origin: number,
   requestId: number,
   userName: string,
   authRevision: number,
@@ -85,10 +87,11 @@ export function encodeCommand(
 ): Uint8Array {
   assert(kind > 0 && Number.isSafeInteger(requestId), "a command has a kind and a safe id");
   const name = userName === "" ? EMPTY_BYTES : utf8(userName);
-  beginCommand(1 + 5 * HEAD_BYTES_MAX + name.length + request.length);
+  beginCommand(1 + 6 * HEAD_BYTES_MAX + name.length + request.length);
   const start = position;
-  target[position++] = ARRAY_OF_FIVE;
+  target[position++] = ARRAY_OF_SIX;
   writeHead(MAJOR_UNSIGNED, kind);
+  writeHead(MAJOR_UNSIGNED, origin);
   writeHead(MAJOR_UNSIGNED, requestId);
   writeBytes(MAJOR_TEXT, name);
   writeHead(MAJOR_UNSIGNED, authRevision);
@@ -126,16 +129,24 @@ function readBytes(bytes: Uint8Array, major: number): Uint8Array | null {
 /** The command in these bytes; null when they are not one (damage or a newer version's log). */
 export function decodeCommand(bytes: Uint8Array): Command | null {
   readPosition = 0;
-  if (bytes[readPosition++] !== ARRAY_OF_FIVE) return null;
+  if (bytes[readPosition++] !== ARRAY_OF_SIX) return null;
   const kind = readHead(bytes, MAJOR_UNSIGNED);
+  const origin = readHead(bytes, MAJOR_UNSIGNED);
   const requestId = readHead(bytes, MAJOR_UNSIGNED);
   const userName = readBytes(bytes, MAJOR_TEXT);
   const authRevision = readHead(bytes, MAJOR_UNSIGNED);
   const request = readBytes(bytes, MAJOR_BYTES);
-  if (kind <= 0 || requestId < 0 || authRevision < 0 || userName === null || request === null) {
+  if (
+    kind <= 0 ||
+    origin < 0 ||
+    requestId < 0 ||
+    authRevision < 0 ||
+    userName === null ||
+    request === null
+  ) {
     return null;
   }
   if (readPosition !== bytes.length) return null;
   const name = userName.length === 0 ? "" : utf8Text(userName);
-  return { kind, requestId, userName: name, authRevision, request };
+  return { kind, origin, requestId, userName: name, authRevision, request };
 }

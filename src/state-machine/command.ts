@@ -17,7 +17,9 @@ export const CommandKind = {
 
 export interface Command {
   readonly kind: number;
-  /** Names the waiter on the proposing member; unique per member and run. 0: nobody waits. */
+  /** The member that proposed it: the low 48 bits of its id. */
+  readonly origin: number;
+  /** Names the waiter on that member; unique per member and run. 0: nobody waits. */
   readonly requestId: number;
   /** Authenticated user, or "". */
   readonly userName: string;

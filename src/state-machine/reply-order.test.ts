@@ -30,7 +30,7 @@ test("a commit from within a reply stores the applied index of that reply's entr
   });
   const writer = new ProtoWriter();
   encodePutRequest(writer, { key: utf8("k"), value: utf8("v") });
-  const data = encodeCommand(CommandKind.put, 9, "", 0, writer.finish());
+  const data = encodeCommand(CommandKind.put, 0, 9, "", 0, writer.finish());
   const seen: number[] = [];
   machine.apply({ term: 3, index: 1, kind: 0, data }, 0, () => {
     seen.push(database.consistentIndex(), database.consistentTerm(), machine.appliedIndex());

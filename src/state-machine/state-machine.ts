@@ -63,7 +63,8 @@ export interface LogEntry {
   readonly data: Uint8Array;
 }
 
-export type ReplySink = (requestId: number, kind: number, reply: Reply) => void;
+/** Gets every reply; only the member whose number `origin` is has a waiter for it. */
+export type ReplySink = (requestId: number, kind: number, reply: Reply, origin: number) => void;
 
 const MEMBERSHIP_ENTRY = 1;
 
@@ -121,7 +122,7 @@ export class StateMachine {
       const reply = this.#applyCommand(command, nowMs);
       // Before the reply: whoever gets it may commit the database at once.
       this.#applied(entry);
-      if (command.requestId !== 0) sink(command.requestId, command.kind, reply);
+      if (command.requestId !== 0) sink(command.requestId, command.kind, reply, command.origin);
     }
   }
 

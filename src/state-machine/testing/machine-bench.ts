@@ -24,7 +24,7 @@ export function commandOf<Request>(
 ): Uint8Array {
   const writer = new ProtoWriter(256);
   encode(writer, request);
-  return encodeCommand(kind, requestId, "", 0, writer.finish());
+  return encodeCommand(kind, 0, requestId, "", 0, writer.finish());
 }
 
 export class MachineBench {
