@@ -1,3 +1,5 @@
+export type { PeerPage, PeerPageFailure } from "./fetch-peer-page.ts";
+export { fetchPeerPage } from "./fetch-peer-page.ts";
 export type {
   PeerAddress,
   PeerAnswer,

@@ -20,6 +20,12 @@ export interface TlsFiles {
   readonly minVersion?: "TLS1.2" | "TLS1.3";
   /** "" for the newest. */
   readonly maxVersion?: "" | "TLS1.2" | "TLS1.3";
+  /** Whose certificates are taken (allowed-names.ts); at most one of the two is given. */
+  readonly allowedCommonNames?: readonly string[];
+  readonly allowedHostnames?: readonly string[];
+  /** Presented on outgoing connections; "" for the same as the server's. */
+  readonly clientCertFile?: string;
+  readonly clientKeyFile?: string;
 }
 
 export interface TlsMaterial {
@@ -90,7 +96,7 @@ function readBytes(path: string): Buffer {
   }
 }
 
-function readPem(path: string): Buffer {
+export function readPem(path: string): Buffer {
   const bytes = readBytes(path);
   if (!bytes.includes("-----BEGIN ")) throw new TlsConfigError(`no PEM data in ${path}`);
   return bytes;
