@@ -2,40 +2,33 @@
  * The start decision: a write-ahead log that exists wins over every initial-* setting (ids come from it); without
  * one a new member is made from the settings. The database and the log must belong together, or nothing starts.
  */
-import { utf8 } from "../base/bytes.ts";
-import { clusterIdOf, encodeMember, memberIdOf } from "../cluster/index.ts";
+import { Membership } from "../cluster/index.ts";
 import { Database } from "../database/index.ts";
-import type { Clock, Disk, DiskError, Logger, NewDigest } from "../io/index.ts";
-import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
+import type { Clock, Disk, DiskError, Logger } from "../io/index.ts";
+import type { PeerAddress } from "../peer/index.ts";
+import { type Configuration, type Entry, NO_MEMBERS } from "../raft/index.ts";
 import {
   type HardState,
   isEtcdLog,
-  type WalMetadata,
+  type SnapshotMark,
   type WalObserver,
   type WalOptions,
   WriteAheadLog,
 } from "../wal/index.ts";
+import { type FirstStart, type FirstStartSettings, firstStart } from "./first-start.ts";
+import { StartProblem } from "./start-problem.ts";
 
-/** A start that is refused, with what an operator reads. */
-export class StartProblem extends Error {
-  override name = "StartProblem";
-}
-
-export interface BootstrapOptions {
+export interface BootstrapOptions extends FirstStartSettings {
   readonly disk: Disk;
   readonly clock: Clock;
-  readonly newDigest: NewDigest;
   readonly logger: Logger;
-  readonly name: string;
   readonly dataDirectory: string;
   readonly walDirectory: string;
   /** Only tests need segments of another size. */
   readonly walSegmentBytes?: number;
   readonly walObserver?: WalObserver;
-  readonly initialPeerUrls: readonly string[];
-  readonly initialCluster: string;
-  readonly initialClusterState: "new" | "existing";
-  readonly clusterToken: string;
+  /** Restart with this member's data as a cluster of one. */
+  readonly forceNewCluster?: boolean;
   readonly pageCacheBytes: number;
   /** A write or sync of log or database failed: the process must end before it acknowledges anything. */
   readonly onDiskFailure: (error: DiskError) => void;
@@ -48,8 +41,14 @@ export interface Bootstrapped {
   readonly database: Database;
   readonly wal: WriteAheadLog;
   readonly hardState: HardState;
-  /** What the log holds beyond the applied index. */
+  /** What stands right before the first of the entries; index and term 0 where the log begins. */
+  readonly previous: SnapshotMark;
+  /** What the log holds after `previous`, without a gap; may begin at or below the applied index. */
   readonly entries: readonly Entry[];
+  /** The members as of the database's applied index. */
+  readonly configuration: Configuration;
+  /** Others that are known already while the state names nobody: the initial cluster, or the one to join. */
+  readonly remotes: readonly PeerAddress[];
   readonly snapshotDirectory: string;
   readonly databasePath: string;
 }
@@ -70,7 +69,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     );
   }
   // Wrong settings leave nothing behind.
-  const peerUrls = hasLog ? [] : checkInitialCluster(options);
+  const first = hasLog ? null : firstStart(options);
   disk.makeDirectory(snapshotDirectory);
   disk.syncDirectory(`${options.dataDirectory}/member`);
   disk.syncDirectory(options.dataDirectory);
@@ -79,8 +78,8 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
   disk.syncDirectory(snapshotDirectory);
   const paths = { snapshotDirectory, databasePath };
   try {
-    if (hasLog) return restart(options, database, paths);
-    return startNew(options, database, paths, peerUrls);
+    if (first === null) return restart(options, database, paths);
+    return start(options, database, paths, first);
   } catch (error) {
     database.close();
     throw error;
@@ -157,8 +156,6 @@ function restart(options: BootstrapOptions, database: Database, paths: Paths): B
         "they do not belong together, or the log lost synced entries; restore from a snapshot",
     );
   }
-  const isCutShort = appliedIndex === 0 && recovered.entries.length === 0;
-  if (isCutShort) return firstEntry(options, database, paths, log, recovered.metadata);
   logger.info("restarting local member", {
     "local-member-id": recovered.metadata.memberId,
     "cluster-id": recovered.metadata.clusterId,
@@ -174,15 +171,18 @@ function restart(options: BootstrapOptions, database: Database, paths: Paths): B
     database,
     wal: log,
     hardState: recovered.hardState,
+    previous: { index: appliedIndex, term: database.consistentTerm() },
     entries: recovered.entries,
+    configuration: storedConfiguration(database),
+    remotes: [],
   };
 }
 
-function startNew(
+function start(
   options: BootstrapOptions,
   database: Database,
   paths: Paths,
-  peerUrls: readonly string[],
+  { metadata, beginning, remotes }: FirstStart,
 ): Bootstrapped {
   if (database.consistentIndex() !== 0) {
     throw new StartProblem(
@@ -190,85 +190,29 @@ function startNew(
         `is no write-ahead log in ${options.walDirectory}: restore it from a snapshot instead`,
     );
   }
-  const metadata = idsOf(options, peerUrls);
-  const wal = WriteAheadLog.create(walOptions(options), metadata);
+  const wal = WriteAheadLog.create(walOptions(options), metadata, beginning);
   wal.onFailure = options.onDiskFailure;
-  return beginLog(options, database, paths, wal, metadata, peerUrls);
-}
-
-function idsOf(options: BootstrapOptions, peerUrls: readonly string[]): WalMetadata {
-  const memberId = memberIdOf(options.newDigest, peerUrls, options.clusterToken);
-  return { memberId, clusterId: clusterIdOf(options.newDigest, [memberId]) };
-}
-
-/** A first start that ended between making the log and its first entry goes on where it was. */
-function firstEntry(
-  options: BootstrapOptions,
-  database: Database,
-  paths: Paths,
-  wal: WriteAheadLog,
-  metadata: WalMetadata,
-): Bootstrapped {
-  const peerUrls = checkInitialCluster(options);
-  if (idsOf(options, peerUrls).memberId !== metadata.memberId) {
-    throw new StartProblem(
-      "the first start of this member did not finish, and it was started with other settings now: " +
-        `use the same, or remove ${options.dataDirectory} (it holds nothing)`,
-    );
-  }
-  return beginLog(options, database, paths, wal, metadata, peerUrls);
-}
-
-/** The log begins with this member's own entry; it is durable with the first sync, before anything is served. */
-function beginLog(
-  options: BootstrapOptions,
-  database: Database,
-  paths: Paths,
-  wal: WriteAheadLog,
-  { memberId, clusterId }: WalMetadata,
-  peerUrls: readonly string[],
-): Bootstrapped {
-  const member = { id: memberId, peerUrls, name: "", clientUrls: [], isLearner: false };
-  const data = utf8(encodeMember(member));
-  const first: Entry = { term: 1, index: 1, kind: ENTRY_MEMBERSHIP, data };
-  const hardState = { term: 1, vote: 0n, commit: 0 };
-  wal.append([first], hardState);
+  const { memberId, clusterId } = metadata;
   options.logger.info("starting local member", {
     "local-member-id": memberId,
     "cluster-id": clusterId,
     name: options.name,
   });
-  return { ...paths, memberId, clusterId, isNew: true, database, wal, hardState, entries: [first] };
+  return {
+    ...paths,
+    ...{ memberId, clusterId, database, wal, remotes },
+    isNew: true,
+    hardState: beginning.hardState,
+    previous: { index: 0, term: 0 },
+    entries: beginning.entries,
+    configuration: NO_MEMBERS,
+  };
 }
 
-/** The peer URLs of this member in a cluster of itself alone. */
-function checkInitialCluster(options: BootstrapOptions): string[] {
-  const { name, initialPeerUrls } = options;
-  const byName = new Map<string, string[]>();
-  for (const part of options.initialCluster.split(",")) {
-    const equals = part.indexOf("=");
-    if (equals <= 0) continue;
-    const owner = part.slice(0, equals).trim();
-    byName.set(owner, [...(byName.get(owner) ?? []), part.slice(equals + 1).trim()]);
-  }
-  const own = byName.get(name);
-  if (own === undefined) {
-    throw new StartProblem(
-      `couldn't find local name "${name}" in the initial cluster configuration`,
-    );
-  }
-  if (options.initialClusterState === "existing" || byName.size > 1) {
-    throw new StartProblem(
-      `the initial cluster names ${byName.size} members (state "${options.initialClusterState}"); ` +
-        "this version of cairn runs single members only",
-    );
-  }
-  const sorted = [...own].sort();
-  if (sorted.join() !== [...initialPeerUrls].sort().join()) {
-    throw new StartProblem(
-      `--initial-cluster has ${name}=${own.join()} but missing from ` +
-        `--initial-advertise-peer-urls=${initialPeerUrls.join()}`,
-    );
-  }
-  return sorted;
+/** Learners and voters as the database has them, which is as of its applied index. */
+function storedConfiguration(database: Database): Configuration {
+  const members = new Membership(database).members();
+  const idsOf = (isLearner: boolean): bigint[] =>
+    members.filter((member) => member.isLearner === isLearner).map((member) => member.id);
+  return { voters: idsOf(false), learners: idsOf(true) };
 }

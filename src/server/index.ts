@@ -1,4 +1,6 @@
-export { type BootstrapOptions, StartProblem } from "./bootstrap.ts";
+export type { BootstrapOptions, Bootstrapped } from "./bootstrap.ts";
+export type { RemoteCluster } from "./first-start.ts";
 export { Member } from "./member.ts";
 export type { MemberOptions } from "./member-options.ts";
 export { sampleOf } from "./member-sample.ts";
+export { StartProblem } from "./start-problem.ts";

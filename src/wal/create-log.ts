@@ -2,11 +2,13 @@
 import { assert } from "../base/assert.ts";
 import type { Disk } from "../io/index.ts";
 import { DiskError } from "../io/index.ts";
+import { BatchBuilder } from "./batch-builder.ts";
 import { BATCH_HEADER_BYTES } from "./format.ts";
 import { type SegmentName, segmentName } from "./segment-name.ts";
 import { type ChainState, startState } from "./segment-reader.ts";
-import { encodeSegmentStart, logIdOf } from "./segment-start.ts";
-import { EMPTY_HARD_STATE, type HardState, type WalMetadata } from "./types.ts";
+import { addHardState, encodeSegmentStart, logIdOf } from "./segment-start.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import { EMPTY_HARD_STATE, type HardState, type WalBeginning, type WalMetadata } from "./types.ts";
 
 export interface CreatedLog {
   readonly segments: SegmentName[];
@@ -22,6 +24,7 @@ export function createLogDirectory(
   directory: string,
   segmentBytes: number,
   metadata: WalMetadata,
+  beginning: WalBeginning,
 ): CreatedLog {
   assert(segmentBytes >= SEGMENT_BYTES_MIN && segmentBytes % 8 === 0, "segment size");
   if (disk.exists(directory)) {
@@ -31,9 +34,8 @@ export function createLogDirectory(
   if (disk.exists(temporary)) disk.remove(temporary); // left by a crash before the rename
   disk.makeDirectory(temporary);
   const chain = { ...startState(), nextNumber: 1, logId: logIdOf(metadata) };
-  const hardState = EMPTY_HARD_STATE;
   const name = segmentName(0, 1);
-  const start = encodeSegmentStart(0, chain, metadata, hardState, segmentBytes);
+  const start = encodeSegmentStart(0, chain, metadata, EMPTY_HARD_STATE, segmentBytes);
   assert(
     start.bytes.length + BATCH_HEADER_BYTES <= segmentBytes,
     "a segment holds its first batch",
@@ -42,17 +44,29 @@ export function createLogDirectory(
   try {
     file.preallocate(segmentBytes);
     file.writeAt(start.bytes, 0, start.bytes.length, 0);
+    chain.previous = start.identity;
+    chain.offset = start.identity.bytes;
+    chain.nextNumber = 2;
     file.syncNow();
+    if (beginning.entries.length > 0) {
+      writeBeginning(new SegmentWriter(file, segmentBytes, chain), beginning);
+      file.syncNow();
+    }
   } finally {
     file.close();
   }
   disk.syncDirectory(temporary);
   disk.rename(temporary, directory);
   disk.syncDirectory(parentOf(directory));
-  chain.previous = start.identity;
-  chain.offset = start.identity.bytes;
-  chain.nextNumber = 2;
-  return { segments: [name], chain, hardState };
+  return { segments: [name], chain, hardState: beginning.hardState };
+}
+
+function writeBeginning(writer: SegmentWriter, { entries, hardState }: WalBeginning): void {
+  const builder = new BatchBuilder();
+  for (const { term, index, kind, data } of entries) builder.addEntry(term, index, kind, data);
+  addHardState(builder, hardState);
+  const last = entries[entries.length - 1]!;
+  writer.writeBatch(builder, last.index, last.term);
 }
 
 /** The directory that a path lies in; both separators, for Windows. */

@@ -5,6 +5,7 @@ export type {
   HardState,
   SnapshotMark,
   TornTail,
+  WalBeginning,
   WalEntry,
   WalMetadata,
   WalObserver,
@@ -12,7 +13,7 @@ export type {
   WalRecovery,
   WalStatistics,
 } from "./types.ts";
-export { EMPTY_HARD_STATE } from "./types.ts";
+export { EMPTY_BEGINNING, EMPTY_HARD_STATE } from "./types.ts";
 export type { WalReport } from "./verify-log.ts";
 export { verifyLog } from "./verify-log.ts";
 export { WalDamage } from "./wal-damage.ts";

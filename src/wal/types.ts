@@ -22,6 +22,12 @@ export interface WalMetadata {
   readonly clusterId: bigint;
 }
 
+/** What a new log holds from the moment it exists: entries from index 1 on. */
+export interface WalBeginning {
+  readonly entries: readonly WalEntry[];
+  readonly hardState: HardState;
+}
+
 /** A snapshot of everything up to `index` exists (or was received). */
 export interface SnapshotMark {
   readonly index: number;
@@ -79,3 +85,5 @@ export interface WalRecovery {
 }
 
 export const EMPTY_HARD_STATE: HardState = { term: 0, vote: 0n, commit: 0 };
+
+export const EMPTY_BEGINNING: WalBeginning = { entries: [], hardState: EMPTY_HARD_STATE };

@@ -22,14 +22,16 @@ import { type SegmentName, segmentName } from "./segment-name.ts";
 import type { ChainState } from "./segment-reader.ts";
 import { addHardState, encodeSegmentStart, type SegmentStart } from "./segment-start.ts";
 import { SegmentWriter } from "./segment-writer.ts";
-import type {
-  HardState,
-  WalEntry,
-  WalMetadata,
-  WalObserver,
-  WalOptions,
-  WalRecovery,
-  WalStatistics,
+import {
+  EMPTY_BEGINNING,
+  type HardState,
+  type WalBeginning,
+  type WalEntry,
+  type WalMetadata,
+  type WalObserver,
+  type WalOptions,
+  type WalRecovery,
+  type WalStatistics,
 } from "./types.ts";
 
 /** A log that was quiet for so long gets a mark that proves its last batch was synced. */
@@ -109,10 +111,18 @@ export class WriteAheadLog {
     this.#restartPoint = new RestartPoint(disk, directory);
   }
 
-  /** Makes the directory with its first segment, all of it or nothing. Throws DiskError, also if it exists. */
-  static create(options: WalOptions, metadata: WalMetadata): WriteAheadLog {
-    const currentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
-    const created = createLogDirectory(options.disk, options.directory, currentBytes, metadata);
+  /**
+   * Makes the directory with its first segment and the beginning, durable, all of it or nothing. Throws DiskError,
+   * also if it exists.
+   */
+  static create(
+    options: WalOptions,
+    metadata: WalMetadata,
+    beginning: WalBeginning = EMPTY_BEGINNING,
+  ): WriteAheadLog {
+    const { disk, directory, segmentBytes } = options;
+    const currentBytes = segmentBytes ?? DEFAULT_SEGMENT_BYTES;
+    const created = createLogDirectory(disk, directory, currentBytes, metadata, beginning);
     return new WriteAheadLog(options, { ...created, metadata, currentBytes });
   }
 
