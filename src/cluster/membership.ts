@@ -47,6 +47,11 @@ export class Membership {
     return this.#removed.has(id);
   }
 
+  /** Of all times; a removed id never comes back. */
+  removedIds(): bigint[] {
+    return [...this.#removed];
+  }
+
   /** Such as 3.7.0; empty until the cluster agreed on one. */
   clusterVersion(): string {
     return this.#clusterVersion;

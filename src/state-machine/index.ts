@@ -1,6 +1,15 @@
 export { COMMAND_NAMES, type Command, CommandKind } from "./command.ts";
 export { decodeCommand, encodeCommand } from "./command-codec.ts";
 export { ApplyCounters } from "./counters.ts";
+export type { MembershipListener, MembershipReply } from "./membership-change.ts";
+export {
+  decodeMembershipEntry,
+  encodeMembershipEntry,
+  MEMBER_URL_LENGTH_MAX,
+  MEMBER_URLS_MAX,
+  type MemberChange,
+  type MembershipEntry,
+} from "./membership-entry.ts";
 export {
   errorOfRevision,
   executeRange,

@@ -32,9 +32,10 @@ test("a commit from within a reply stores the applied index of that reply's entr
   encodePutRequest(writer, { key: utf8("k"), value: utf8("v") });
   const data = encodeCommand(CommandKind.put, 0, 9, "", 0, writer.finish());
   const seen: number[] = [];
-  machine.apply({ term: 3, index: 1, kind: 0, data }, 0, () => {
+  const sink = () => {
     seen.push(database.consistentIndex(), database.consistentTerm(), machine.appliedIndex());
-  });
+  };
+  machine.apply({ term: 3, index: 1, kind: 0, data }, 0, sink, () => {});
   expect(seen).toEqual([1, 3, 1]);
   database.commitNow();
 });

@@ -138,7 +138,14 @@ test("StateMachine answers alike whoever proposed (incident 18667)", () => {
     fc.property(logs, (makers) => {
       const withWaiters = straight(entriesOf(makers));
       const quiet = new MachineBench(new FaultDisk());
-      for (const entry of entriesOf(makers)) quiet.machine.apply(entry, 5, () => {});
+      for (const entry of entriesOf(makers)) {
+        quiet.machine.apply(
+          entry,
+          5,
+          () => {},
+          () => {},
+        );
+      }
       quiet.settle();
       expect(quiet.state()).toEqual(withWaiters.state);
     }),
@@ -177,9 +184,7 @@ test("StateMachine refuses a log with a gap, and one that it cannot understand",
   const { bench: tested, apply } = bench();
   apply(put("a"));
   const entry = { term: 1, kind: 0, data: put("b") };
-  expect(() => tested.machine.apply({ ...entry, index: 3 }, 0, () => {})).toThrow(
-    "does not follow",
-  );
+  expect(() => tested.apply({ ...entry, index: 3 })).toThrow("does not follow");
   expect(() => apply(commandOf(99, 1, encodePutRequest, {}))).toThrow("unknown kind 99");
   expect(() => apply(new Uint8Array([1, 2, 3]))).toThrow("holds no command");
 });

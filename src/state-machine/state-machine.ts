@@ -29,8 +29,7 @@ import {
   type TxnResponseInit,
 } from "../api/index.ts";
 import { assert } from "../base/assert.ts";
-import { utf8Text } from "../base/bytes.ts";
-import { type Alarms, decodeMember, type Membership } from "../cluster/index.ts";
+import type { Alarms, Membership } from "../cluster/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Lessor } from "../lease/index.ts";
 import type { Store } from "../mvcc/index.ts";
@@ -40,6 +39,12 @@ import { type Command, CommandKind } from "./command.ts";
 import { decodeCommand } from "./command-codec.ts";
 import { ApplyCounters } from "./counters.ts";
 import { KvWriter } from "./kv-writer.ts";
+import {
+  applyMembership,
+  type MembershipListener,
+  type MembershipReply,
+} from "./membership-change.ts";
+import { decodeMembershipEntry } from "./membership-entry.ts";
 import { errorOfRevision } from "./range.ts";
 import { checkPath, choosePath, runPath, type TxnView } from "./txn.ts";
 
@@ -103,17 +108,17 @@ export class StateMachine {
 
   /**
    * Applies the next committed entry. `nowMs` is the monotonic time from which leases granted here run on a
-   * leader. The sink gets the reply of a command that somebody may wait for.
+   * leader. The sink gets the reply of a command that somebody may wait for; a membership change's reply comes with
+   * kind 0, after `onMembership`.
    */
-  apply(entry: LogEntry, nowMs: number, sink: ReplySink): void {
+  apply(entry: LogEntry, nowMs: number, sink: ReplySink, onMembership: MembershipListener): void {
     if (entry.index <= this.#appliedIndex) return;
     // The texts of asserts are made only when they are needed: this runs for every entry.
     if (entry.index !== this.#appliedIndex + 1) {
       assert(false, `entry ${entry.index} does not follow the applied ${this.#appliedIndex}`);
     }
     if (entry.kind === MEMBERSHIP_ENTRY) {
-      this.#applyMembership(entry.data);
-      this.#applied(entry);
+      this.#applyMembership(entry, sink, onMembership);
     } else if (entry.data.length === 0) {
       this.#applied(entry);
     } else {
@@ -240,9 +245,16 @@ export class StateMachine {
     return { header: { revision: this.#parts.store.revision() } };
   }
 
-  #applyMembership(bytes: Uint8Array): void {
-    const member = decodeMember(utf8Text(bytes));
-    assert(member !== undefined, "the log holds an unreadable membership change");
-    this.#parts.membership.add(member);
+  #applyMembership(entry: LogEntry, sink: ReplySink, onMembership: MembershipListener): void {
+    const { membership } = this.#parts;
+    const request = decodeMembershipEntry(entry.data);
+    if (request === null) assert(false, `log entry ${entry.index} holds no membership change`);
+    const outcome = applyMembership(membership, request);
+    this.#applied(entry);
+    onMembership(entry.index, outcome instanceof EtcdError ? null : outcome);
+    if (request.requestId === 0) return;
+    const reply: MembershipReply | EtcdError =
+      outcome instanceof EtcdError ? outcome : { members: membership.members() };
+    sink(request.requestId, 0, reply, request.origin);
   }
 }

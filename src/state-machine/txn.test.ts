@@ -103,6 +103,7 @@ class Pair {
       (_i, _k, reply) => {
         answer = reply;
       },
+      () => {},
     );
     return answer;
   }

@@ -9,8 +9,9 @@ import { Database } from "../../database/index.ts";
 import type { Disk } from "../../io/index.ts";
 import { Lessor } from "../../lease/index.ts";
 import { type KeyValueHash, KeyValueHashTask, Store } from "../../mvcc/index.ts";
+import type { MembershipChange } from "../../raft/index.ts";
 import { encodeCommand } from "../command-codec.ts";
-import { type LogEntry, type Reply, StateMachine } from "../state-machine.ts";
+import { type LogEntry, type Reply, type ReplySink, StateMachine } from "../state-machine.ts";
 
 const EVERYTHING = { key: new Uint8Array([0]), end: new Uint8Array([0]) };
 const ALL = { limit: 0, countOnly: false, keysOnly: false };
@@ -36,6 +37,8 @@ export class MachineBench {
   lessor!: Lessor;
   membership!: Membership;
   alarms!: Alarms;
+  /** What raft was told, by log index. */
+  readonly changes = new Map<number, MembershipChange | null>();
   machine!: StateMachine;
 
   constructor(disk: Disk) {
@@ -69,14 +72,15 @@ export class MachineBench {
 
   /** Applies an entry; throws when a replay answers otherwise than the first time. */
   apply(entry: LogEntry): void {
-    this.machine.apply(entry, 0, (_requestId, _kind, reply) => {
+    const sink: ReplySink = (_requestId, _kind, reply) => {
       const text = replyText(reply);
       const before = this.replies.get(entry.index);
       if (before !== undefined && before !== text) {
         throw new Error(`entry ${entry.index} was answered ${before}, and in a replay ${text}`);
       }
       this.replies.set(entry.index, text);
-    });
+    };
+    this.machine.apply(entry, 0, sink, (index, change) => this.changes.set(index, change));
   }
 
   /**
