@@ -1,9 +1,13 @@
 /**
- * HashKV: CRC-32C over what the store holds at a revision, equal on all members (and to a real
- * etcd's). Over the bucket's name, then key and record of each row up to the revision; of the rows
- * at or before the compact revision only those a compaction at the hashed revision would keep,
- * because members sweep at their own pace; never a tombstone exactly at the compact revision, which
- * older versions of etcd remove.
+ * HashKV: CRC-32C over what the store holds at a revision. Over the bucket's name, then key and
+ * record of each row up to the revision; of the rows at or before the compact revision only those
+ * that live at the hashed revision, because members sweep at their own pace; never a tombstone
+ * exactly at the compact revision, which older versions of etcd remove.
+ *
+ * So it follows from replicated state alone: equal on all members at equal (revision, compact
+ * revision), however far each has swept, and equal to the hash that a compaction makes of the same
+ * two revisions. A real etcd's is the same but for one case: where nothing lives at the revision it
+ * takes all rows that are still there.
  *
  * Works in steps over a hold on one committed state. The index goes on changing meanwhile, which
  * does no harm: what it says about an uncompacted revision never changes.
@@ -21,7 +25,6 @@ export interface KeyValueHash {
   readonly hashRevision: number;
 }
 
-const EVERYTHING = new Uint8Array([0]);
 /** The hash of no rows at all. */
 export const EMPTY_HASH = crc32c(utf8("key"));
 
@@ -31,8 +34,6 @@ export class KeyValueHashTask {
   #compactRevision = -1;
   #snapshot: DatabaseSnapshot | null = null;
   #rows: RevisionRows | null = null;
-  /** Nothing lives at the revision: then etcd leaves no row out. */
-  #keepsAll = false;
   #hash = EMPTY_HASH;
   #result: KeyValueHash | null = null;
 
@@ -79,13 +80,12 @@ export class KeyValueHashTask {
   }
 
   #begin(): RevisionRows | null {
-    const { database, index, compactRevision } = this.#core;
+    const { database, compactRevision } = this.#core;
     if (!database.isCommitted(this.#revision)) {
       database.commit();
       return null;
     }
     this.#compactRevision = compactRevision;
-    this.#keepsAll = index.countLiveAt(EVERYTHING, EVERYTHING, this.#revision) === 0;
     this.#snapshot = database.openSnapshot();
     this.#rows = this.#snapshot.rows(0, 0);
     return this.#rows;
@@ -94,8 +94,6 @@ export class KeyValueHashTask {
   #counts(rows: RevisionRows, value: Uint8Array): boolean {
     const { main, sub, tombstone } = rows;
     if (main > this.#compactRevision) return true;
-    if (main === this.#compactRevision && tombstone) return false;
-    if (this.#keepsAll) return true;
     if (tombstone) return false;
     const { index, reader } = this.#core;
     const readable = reader.read(value);
