@@ -32,16 +32,25 @@ export class SnapshotReader {
 
   /** Fills target[offset, offset + length) with the next bytes; returns how many, 0 at the end. */
   read(target: Uint8Array, offset = 0, length = target.length - offset): number {
-    const count = Math.min(length, this.remainingBytes);
-    let done = 0;
-    if (this.#position < this.#metas.length && count > 0) {
-      done = Math.min(count, this.#metas.length - this.#position);
-      target.set(this.#metas.subarray(this.#position, this.#position + done), offset);
-    }
-    if (done < count) {
-      this.#read.readRaw(target, offset + done, count - done, this.#position + done);
-    }
+    const count = this.readAt(this.#position, target, offset, length);
     this.#position += count;
+    return count;
+  }
+
+  /** The same from any position, for copies that stop and go on. */
+  readAt(
+    position: number,
+    target: Uint8Array,
+    offset = 0,
+    length: number = target.length - offset,
+  ): number {
+    const count = Math.max(Math.min(length, this.totalBytes - position), 0);
+    let done = 0;
+    if (position < this.#metas.length && count > 0) {
+      done = Math.min(count, this.#metas.length - position);
+      target.set(this.#metas.subarray(position, position + done), offset);
+    }
+    if (done < count) this.#read.readRaw(target, offset + done, count - done, position + done);
     return count;
   }
 }

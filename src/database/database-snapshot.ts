@@ -1,6 +1,6 @@
 /** A hold on one committed state of the database: as a stream of bytes, or row by row. Close it. */
-import type { ReadTransaction, SnapshotReader } from "../bbolt/index.ts";
-import { bucketNameBytes } from "./buckets.ts";
+import type { BucketReader, ReadTransaction, SnapshotReader } from "../bbolt/index.ts";
+import { type BucketName, bucketNameBytes } from "./buckets.ts";
 import { DatabaseDamage } from "./database-damage.ts";
 import { RevisionRows } from "./revision-rows.ts";
 
@@ -31,11 +31,31 @@ export class DatabaseSnapshot {
     return this.#stream.read(target, offset, length);
   }
 
+  /** The same from any position; does not move the stream. */
+  readAt(position: number, target: Uint8Array): number {
+    return this.#stream.readAt(position, target);
+  }
+
+  /** The value of a key in this state. */
+  get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
+    return this.#bucket(bucket).get(key);
+  }
+
+  /** Visits a bucket of this state in key order; for small buckets. */
+  forEach(bucket: BucketName, visit: (key: Uint8Array, value: Uint8Array) => void): void {
+    const cursor = this.#bucket(bucket).cursor();
+    for (let more = cursor.first(); more; more = cursor.next()) visit(cursor.key(), cursor.value());
+  }
+
   /** Walks the `key` bucket of this state from (main, sub) on. */
   rows(main: number, sub: number): RevisionRows {
-    const bucket = this.#read.root().bucket(bucketNameBytes("key"));
-    if (bucket === undefined) throw new DatabaseDamage(this.#path, "it has no bucket key");
-    return new RevisionRows(bucket.cursor(), this.#path, main, sub);
+    return new RevisionRows(this.#bucket("key").cursor(), this.#path, main, sub);
+  }
+
+  #bucket(name: BucketName): BucketReader {
+    const bucket = this.#read.root().bucket(bucketNameBytes(name));
+    if (bucket === undefined) throw new DatabaseDamage(this.#path, `it has no bucket ${name}`);
+    return bucket;
   }
 
   get transaction(): ReadTransaction {

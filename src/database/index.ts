@@ -13,6 +13,7 @@ export { CheckpointFile } from "./checkpoint-file.ts";
 export type { DatabaseOptions } from "./database.ts";
 export { Database } from "./database.ts";
 export { DatabaseDamage } from "./database-damage.ts";
+export { DatabaseImage } from "./database-image.ts";
 export type { DatabaseSnapshot } from "./database-snapshot.ts";
 export type { Defragmentation } from "./defragmentation.ts";
 export { isRevisionKey, revisionKey, revisionKeyMain, revisionKeySub } from "./revision-key.ts";

@@ -48,6 +48,8 @@ export interface DiskFile {
   preallocate(sizeBytes: number): void;
   /** Takes an exclusive advisory lock held until close; false when another process has it. */
   tryLock(): boolean;
+  /** Whether its path still leads to this file: false once it was removed, or another took its name. */
+  isCurrent(): boolean;
   close(): void;
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { FaultDisk, PowerCut } from "../../test/disk/fault-disk.ts";
 import { SeededRandom } from "../../test/disk/seeded-random.ts";
 import { type HardState, type WalEntry, type WalRecovery, WriteAheadLog } from "./index.ts";
-import { recoverLog } from "./recovery.ts";
+import { newestSnapshotMark, recoverLog } from "./recovery.ts";
 
 const DIRECTORY = "/member/wal";
 const METADATA = { memberId: 5n, clusterId: 6n };
@@ -36,6 +36,7 @@ class Member {
   snapshotIndex = 0;
   term = 1;
   tornTails = 0;
+  installs = 0;
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
@@ -57,6 +58,12 @@ class Member {
       this.states.length = 1;
       return;
     }
+    // A received snapshot that the log names is on disk: it becomes the state before the log is opened.
+    const received = newestSnapshotMark(this.disk, DIRECTORY)?.index ?? 0;
+    if (received > this.snapshotIndex) {
+      this.snapshotIndex = received;
+      this.installs++;
+    }
     const { log, recovered } = WriteAheadLog.open(this.options, this.snapshotIndex);
     this.log = log;
     this.#checkFromLater(recovered);
@@ -77,6 +84,18 @@ class Member {
     this.states.length = position + 1;
     this.acknowledged = position; // it was read back from the disk, so it must stay
     expect(log.lastIndex()).toBe(this.states[position]!.entries.length);
+    this.#checkFromEarlier(this.states[position]!.entries);
+  }
+
+  /** Whoever wants more of the log than what follows the snapshot gets what is there, and the term before it. */
+  #checkFromEarlier(entries: readonly WalEntry[]): void {
+    const wanted = this.random.below(this.snapshotIndex + 1);
+    const { recovered } = recoverLog(this.disk, DIRECTORY, this.snapshotIndex, wanted);
+    const { previous } = recovered;
+    expect(previous.index).toBeLessThanOrEqual(this.snapshotIndex);
+    const before = entries[previous.index - 1];
+    expect(previous.term).toBe(before?.term ?? 0);
+    expect(recovered.entries).toEqual(entries.slice(previous.index));
   }
 
   /** Whoever has a later snapshot gets the rest of the same, without reading what is before. */
@@ -138,6 +157,27 @@ class Member {
     if (this.random.chance(0.7)) this.log!.releaseBefore(durable);
   }
 
+  /** A snapshot comes from the leader: beyond the log, or in the middle of what is not committed. */
+  install(): void {
+    const { random } = this;
+    const last = this.states[this.states.length - 1]!;
+    const { commit } = last.hardState;
+    const index = commit + 1 + random.below(last.entries.length - commit + 8);
+    const term = ++this.term;
+    const list: WalEntry[] = [];
+    for (let i = 1; i <= index; i++)
+      list.push({ term, index: i, kind: 0, data: new Uint8Array(0) });
+    const hardState = { term, vote: 0n, commit: index };
+    this.log!.replaceBySnapshot(index, term);
+    this.log!.append([], hardState);
+    const position = this.states.push({ entries: list, hardState, marks: last.marks }) - 1;
+    this.log!.flush(() => {
+      this.acknowledged = position;
+      this.snapshotIndex = index;
+      this.installs++;
+    });
+  }
+
   act(): void {
     const { random, disk } = this;
     const choice = random.below(20);
@@ -146,6 +186,7 @@ class Member {
     else if (choice < 17) disk.step();
     else if (choice === 17) this.snapshot();
     else if (choice === 18 && this.withMarks) this.log!.markSynced();
+    else if (choice === 19 && random.chance(0.2)) this.install();
     else if (choice === 19 && random.chance(0.1)) {
       this.log!.close();
       this.start();
@@ -164,6 +205,7 @@ function runUntilCut(member: Member, steps: number): void {
 
 test("whatever a power cut leaves, acknowledged entries are recovered and nothing is invented", () => {
   let tornTails = 0;
+  let installs = 0;
   for (let seed = 1; seed <= SEEDS; seed++) {
     const member = new Member(seed);
     try {
@@ -175,11 +217,13 @@ test("whatever a power cut leaves, acknowledged entries are recovered and nothin
       }
       member.start();
       tornTails += member.tornTails;
+      installs += member.installs;
     } catch (error) {
       throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
     }
   }
   expect(tornTails).toBeGreaterThan(SEEDS / 8); // the test does reach torn batches
+  expect(installs).toBeGreaterThan(SEEDS / 4);
 });
 
 test("a power cut after each single operation of one fixed run", () => {

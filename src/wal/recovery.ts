@@ -17,7 +17,7 @@ import {
   startState,
 } from "./segment-reader.ts";
 import { findHardState, skipBatches } from "./skip-batches.ts";
-import type { TornTail, WalRecovery } from "./types.ts";
+import type { SnapshotMark, TornTail, WalRecovery } from "./types.ts";
 import { WalDamage } from "./wal-damage.ts";
 
 export interface RecoveredLog {
@@ -29,11 +29,21 @@ export interface RecoveredLog {
   readonly currentBytes: number;
 }
 
-export function recoverLog(disk: Disk, directory: string, fromSnapshotIndex: number): RecoveredLog {
-  assert(Number.isSafeInteger(fromSnapshotIndex) && fromSnapshotIndex >= 0, "snapshot index");
+export function recoverLog(
+  disk: Disk,
+  directory: string,
+  appliedIndex: number,
+  fromIndex: number = appliedIndex,
+): RecoveredLog {
+  assert(Number.isSafeInteger(appliedIndex) && appliedIndex >= 0, "applied index");
+  assert(
+    fromIndex >= 0 && fromIndex <= appliedIndex,
+    "the log is read from the applied index or before",
+  );
   const segments = listSegments(disk, directory);
-  const needed = selectSegments(directory, segments, fromSnapshotIndex);
-  const replay = new Replay(fromSnapshotIndex);
+  const begin = Math.min(Math.max(fromIndex, segments[0]!.firstIndex - 1), appliedIndex);
+  const needed = selectSegments(directory, segments, begin);
+  const replay = new Replay(begin, appliedIndex);
   const chain = startState();
   const end = readSegments(disk, directory, needed, replay, chain, "quick");
   const newest = needed[needed.length - 1]!;
@@ -45,10 +55,41 @@ export function recoverLog(disk: Disk, directory: string, fromSnapshotIndex: num
   const prepared = `${directory}/${PREPARED_FILE}`;
   if (disk.exists(prepared)) disk.remove(prepared); // never part of the log before its rename
   const tornTail = end.kind === "torn" ? wipe(disk, path, end) : null;
-  const { metadata, hardState, entries, snapshotMarks } = replay;
+  const { metadata, hardState, entries, previous, snapshotMarks } = replay;
   const cleanlyClosed = end.kind === "end" && end.closed;
-  const recovered = { metadata, hardState, entries, tornTail, snapshotMarks, cleanlyClosed };
+  if (!cleanlyClosed) makeDurable(disk, directory, path);
+  const kept = { metadata, hardState, previous, entries, snapshotMarks };
+  const recovered: WalRecovery = { ...kept, tornTail, cleanlyClosed };
   return { recovered, segments, chain, currentBytes: replay.segmentBytes };
+}
+
+/**
+ * A process that was killed leaves batches and names that are in the system's memory only. Whoever reads them takes
+ * them for durable (raft counts them in votes), so they must be.
+ */
+function makeDurable(disk: Disk, directory: string, newest: string): void {
+  const file = disk.open(newest);
+  try {
+    file.syncNow();
+  } finally {
+    file.close();
+  }
+  disk.syncDirectory(directory);
+}
+
+/**
+ * The newest snapshot that the log names, received or of the member's own database; null for none. Reads every byte
+ * and keeps no entry. Changes nothing. Throws WalDamage, DiskError.
+ */
+export function newestSnapshotMark(disk: Disk, directory: string): SnapshotMark | null {
+  const replay = new Replay(Number.MAX_SAFE_INTEGER);
+  const segments = listSegments(disk, directory);
+  readSegments(disk, directory, segments, replay, startState(), "thorough");
+  let newest: SnapshotMark | null = null;
+  for (const mark of replay.snapshotMarks) {
+    if (newest === null || mark.index > newest.index) newest = mark;
+  }
+  return newest;
 }
 
 export function listSegments(disk: Disk, directory: string): SegmentName[] {

@@ -26,25 +26,36 @@ import {
 } from "./types.ts";
 
 export class Replay {
+  /** Entries after this index are wanted. */
   readonly fromSnapshotIndex: number;
+  /** What the owner has: the entries must continue from there or from before. */
+  readonly #appliedIndex: number;
   metadata: WalMetadata | null = null;
   hardState: HardState = EMPTY_HARD_STATE;
-  /** Entries fromSnapshotIndex + 1, + 2, ... */
+  /** Entries after `previous`, without a gap. */
   readonly entries: WalEntry[] = [];
   readonly snapshotMarks: SnapshotMark[] = [];
   lastIndex = 0;
   lastTerm = 0;
   /** Size to which the newest segment was preallocated. */
   segmentBytes = 0;
-  /** Term of the entry at fromSnapshotIndex, -1 while unknown. */
-  #snapshotTerm = -1;
-  /** A received snapshot newer than fromSnapshotIndex, which the entries continue from. */
-  #continuesFrom = 0;
+  /** Where the entries begin: fromSnapshotIndex, or a received snapshot newer than that. */
+  #previousIndex: number;
+  /** Term of the entry there, -1 while unknown. */
+  #previousTerm: number;
   #started = false;
   readonly #payload: EntryPayload = { kind: 0, dataStart: 0 };
 
-  constructor(fromSnapshotIndex: number) {
+  constructor(fromSnapshotIndex: number, appliedIndex: number = fromSnapshotIndex) {
     this.fromSnapshotIndex = fromSnapshotIndex;
+    this.#appliedIndex = appliedIndex;
+    this.#previousIndex = fromSnapshotIndex;
+    this.#previousTerm = fromSnapshotIndex === 0 ? 0 : -1;
+  }
+
+  /** What stands right before the first of the entries. Its term is -1 where the log does not tell. */
+  get previous(): SnapshotMark {
+    return { index: this.#previousIndex, term: this.#previousTerm };
   }
 
   readonly sink = (bytes: Uint8Array, record: RecordView): string | null => {
@@ -54,7 +65,7 @@ export class Replay {
       case KIND_HARD_STATE:
         return this.#hardState(bytes, record);
       case KIND_SNAPSHOT_MARK:
-        return this.#snapshotMark(record);
+        return this.#snapshotMark(bytes, record);
       case KIND_SEGMENT_START:
         return this.#segmentStart(bytes, record);
       case KIND_METADATA:
@@ -69,16 +80,16 @@ export class Replay {
     assert(lastIndex <= this.fromSnapshotIndex, "what counts after the snapshot is read");
     this.lastIndex = lastIndex;
     this.lastTerm = lastTerm;
-    this.#snapshotTerm = lastIndex === this.fromSnapshotIndex ? lastTerm : -1;
+    this.#previousTerm = lastIndex === this.fromSnapshotIndex ? lastTerm : -1;
   }
 
   /** What is wrong with the whole, after the last record; null if nothing. */
   problem(): string | null {
     if (this.metadata === null) return "no metadata record";
-    if (this.#continuesFrom > this.fromSnapshotIndex) {
+    if (this.#previousIndex > this.#appliedIndex) {
       return (
-        `the log continues from the snapshot at index ${this.#continuesFrom}, ` +
-        `but was opened from index ${this.fromSnapshotIndex}`
+        `the log continues from the snapshot at index ${this.#previousIndex}, ` +
+        `but was opened from index ${this.#appliedIndex}`
       );
     }
     const last = Math.max(this.lastIndex, this.fromSnapshotIndex);
@@ -96,14 +107,14 @@ export class Replay {
     }
     this.lastIndex = index;
     this.lastTerm = term;
-    const position = index - this.fromSnapshotIndex - 1;
+    const position = index - this.#previousIndex - 1;
     if (position < 0) {
       this.entries.length = 0;
-      this.#snapshotTerm = position === -1 ? term : -1;
+      this.#previousTerm = position === -1 ? term : -1;
       return null;
     }
     if (position > this.entries.length) {
-      return `entries ${this.fromSnapshotIndex + 1 + this.entries.length} to ${index - 1} are missing`;
+      return `entries ${this.#previousIndex + 1 + this.entries.length} to ${index - 1} are missing`;
     }
     this.entries.length = position;
     const { kind, dataStart } = this.#payload;
@@ -120,21 +131,25 @@ export class Replay {
   }
 
   /**
-   * If the log has the marked entry, the mark changes nothing. Otherwise the snapshot came from another
-   * member and replaced the log: what stood after its index belongs to another history and must not
-   * count as this member's log (its votes would speak for entries it does not have).
+   * A mark of the member's own database changes nothing. A snapshot that came from another member replaced the log:
+   * what stood before belongs to another history, or is older, and must not count as this member's log (its votes
+   * would speak for entries it does not have).
    */
-  #snapshotMark(record: RecordView): string | null {
+  #snapshotMark(bytes: Uint8Array, record: RecordView): string | null {
     const { index, term } = record;
     this.snapshotMarks.push({ index, term });
-    const position = index - this.fromSnapshotIndex - 1;
-    const known = position >= 0 ? this.entries[position]?.term : this.#snapshotTerm;
-    if (index <= this.lastIndex && (position < -1 || known === term || known === -1)) return null;
+    const isReceived = readArrayPayload(bytes, record, 1)?.[0] === true;
+    if (!isReceived)
+      return index <= this.lastIndex ? null : `mark ${index} beyond ${this.lastIndex}`;
     this.entries.length = 0;
     this.lastIndex = index;
     this.lastTerm = term;
-    if (position === -1) this.#snapshotTerm = term;
-    if (position >= 0) this.#continuesFrom = index;
+    if (index >= this.#previousIndex) {
+      this.#previousIndex = index;
+      this.#previousTerm = term;
+    } else {
+      this.#previousTerm = -1;
+    }
     return null;
   }
 
@@ -148,7 +163,7 @@ export class Replay {
     if (!this.#started) {
       this.lastIndex = record.index;
       this.lastTerm = record.term;
-      if (record.index === this.fromSnapshotIndex) this.#snapshotTerm = record.term;
+      if (record.index === this.fromSnapshotIndex) this.#previousTerm = record.term;
     } else if (record.index !== this.lastIndex || record.term !== this.lastTerm) {
       return `the segment starts after entry ${record.index}, the log stands at ${this.lastIndex}`;
     }

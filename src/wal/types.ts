@@ -75,7 +75,9 @@ export interface TornTail {
 export interface WalRecovery {
   readonly metadata: WalMetadata;
   readonly hardState: HardState;
-  /** Entries after the snapshot index that was asked for, without a gap. */
+  /** What stands right before the first entry; its term is -1 where the log does not tell. */
+  readonly previous: SnapshotMark;
+  /** Entries after `previous`, without a gap. */
   readonly entries: WalEntry[];
   readonly tornTail: TornTail | null;
   /** Marks found in the segments that were read, oldest first. */

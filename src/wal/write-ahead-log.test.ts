@@ -127,7 +127,7 @@ test("a snapshot received from the leader moves the log's end, and what it repla
   const options = { disk, directory: DIRECTORY };
   const log = WriteAheadLog.create(options, METADATA);
   log.append(entries(1, 30, 1), { term: 1, vote: 0n, commit: 5 });
-  log.saveSnapshotMark(20, 4); // the log holds entry 20 of term 1: another history
+  log.replaceBySnapshot(20, 4); // the log holds entry 20 of term 1: another history
   log.append([], { term: 4, vote: 0n, commit: 20 });
   syncedFlush(log);
   log.close();
@@ -135,7 +135,7 @@ test("a snapshot received from the leader moves the log's end, and what it repla
   expect(first.recovered.entries).toEqual([]);
   expect(() => WriteAheadLog.open(options, 3)).toThrow("continues from the snapshot at index 20");
   first.log.append(entries(21, 22, 4), null);
-  first.log.saveSnapshotMark(100, 5); // beyond the end
+  first.log.replaceBySnapshot(100, 5); // beyond the end
   first.log.append(entries(101, 103, 5), { term: 5, vote: 0n, commit: 101 });
   syncedFlush(first.log);
   expect(plain(WriteAheadLog.open(options, 100).recovered.entries)).toEqual(

@@ -38,6 +38,8 @@ import {
 const MARK_DELAY_MS = 1000;
 const PENDING_BYTES_MAX = 1 << 29;
 const PAYLOAD_EMPTY = encodeCbor([]);
+/** Of the mark of a received snapshot. */
+const PAYLOAD_RECEIVED = encodeCbor([true]);
 
 /** Everything the log knows when it begins to write. */
 interface LogStart {
@@ -127,14 +129,16 @@ export class WriteAheadLog {
   }
 
   /**
-   * Reads the log from the snapshot's index on. Throws WalDamage where it is damaged, DiskError where the disk
-   * fails. A torn tail is wiped and reported.
+   * Reads the log after the applied index, or from further back where it goes that far (never further than a received
+   * snapshot that replaced the log). Throws WalDamage where it is damaged, DiskError where the disk fails. A torn
+   * tail is wiped and reported. What was found is durable, also what the process before had not synced.
    */
   static open(
     options: WalOptions,
-    fromSnapshotIndex: number,
+    appliedIndex: number,
+    fromIndex: number = appliedIndex,
   ): { log: WriteAheadLog; recovered: WalRecovery } {
-    const found = recoverLog(options.disk, options.directory, fromSnapshotIndex);
+    const found = recoverLog(options.disk, options.directory, appliedIndex, fromIndex);
     const { recovered, segments, chain, currentBytes } = found;
     const { metadata, hardState } = recovered;
     const log = new WriteAheadLog(options, { metadata, hardState, segments, chain, currentBytes });
@@ -163,20 +167,31 @@ export class WriteAheadLog {
     assert(this.#builder.sealedBytes <= PENDING_BYTES_MAX, "more pending than the owner may leave");
   }
 
-  /**
-   * Notes that a snapshot at this index exists. One that lies ahead of the log (received from the leader)
-   * moves the log's end there. Goes before the hard state that commits it; durable with the next flush.
-   */
+  /** Notes that the database is durable up to this entry of the log; durable itself with the next flush. */
   saveSnapshotMark(index: number, term: number): void {
+    assert(index <= this.#lastIndex, `mark ${index} beyond entry ${this.#lastIndex}`);
+    this.#addMark(index, term, PAYLOAD_EMPTY);
+  }
+
+  /**
+   * A snapshot received from another member takes the place of the whole log, which ends with this index from now
+   * on. The snapshot's file is durable already; with the next flush it is this member's state. Goes before the
+   * entries and the hard state that follow it.
+   */
+  replaceBySnapshot(index: number, term: number): void {
+    this.#addMark(index, term, PAYLOAD_RECEIVED);
+    if (this.#activity === "failed") return;
+    this.#lastIndex = index;
+    this.#lastTerm = term;
+  }
+
+  #addMark(index: number, term: number, payload: Uint8Array): void {
     if (this.#activity === "failed") return;
     assert(this.#activity !== "closed", "mark in a closed log");
-    this.#builder.addRecord(KIND_SNAPSHOT_MARK, term, index, PAYLOAD_EMPTY);
+    this.#builder.addRecord(KIND_SNAPSHOT_MARK, term, index, payload);
     // A start-up that begins at this batch needs the hard state, which may be much older.
     addHardState(this.#builder, this.#hardState);
     this.#restartPoint.noteMark(index);
-    if (index <= this.#lastIndex) return;
-    this.#lastIndex = index;
-    this.#lastTerm = term;
   }
 
   /**

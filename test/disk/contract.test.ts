@@ -126,6 +126,18 @@ describe.each(disks)("%s", (_name, disk, directory) => {
     expect(codeOf(() => disk.syncDirectory(`${directory}/none`))).toBe("ENOENT");
   });
 
+  test("a file is current while its path leads to it", () => {
+    const first = disk.open(`${directory}/current`, { create: true });
+    const second = disk.open(`${directory}/newer`, { create: true });
+    expect(first.isCurrent()).toBe(true);
+    disk.rename(`${directory}/newer`, `${directory}/current`);
+    expect([first.isCurrent(), second.isCurrent()]).toEqual([false, false]);
+    disk.remove(`${directory}/current`);
+    expect(disk.open(`${directory}/current`, { create: true }).isCurrent()).toBe(true);
+    first.close();
+    second.close();
+  });
+
   test("a lock is held until its handle is closed", () => {
     if (process.platform !== "linux" && disk instanceof BunDisk) return;
     const first = disk.open(`${directory}/lock`, { create: true });

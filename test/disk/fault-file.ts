@@ -92,6 +92,11 @@ export class FaultFile implements DiskFile {
     return true;
   }
 
+  isCurrent(): boolean {
+    this.#use("stat");
+    return this.#disk.leadsTo(this.path, this.#inode);
+  }
+
   close(): void {
     this.#use("close");
     this.#open = false;

@@ -77,6 +77,10 @@ export class MemoryFile implements DiskFile {
     return true;
   }
 
+  isCurrent(): boolean {
+    return true;
+  }
+
   close(): void {}
 
   #reserve(length: number): void {

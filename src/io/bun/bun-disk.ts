@@ -177,6 +177,14 @@ class BunDiskFile implements DiskFile {
     return system === null ? true : system.tryLock(this.#descriptor);
   }
 
+  isCurrent(): boolean {
+    return attempt("stat", this.path, () => {
+      const named = fs.statSync(this.path, { throwIfNoEntry: false });
+      const open = fs.fstatSync(this.#descriptor);
+      return named !== undefined && named.ino === open.ino && named.dev === open.dev;
+    });
+  }
+
   close(): void {
     attempt("close", this.path, () => fs.closeSync(this.#descriptor));
   }
