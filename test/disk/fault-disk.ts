@@ -105,6 +105,20 @@ export class FaultDisk implements Disk {
     visit(this.#root);
   }
 
+  /** The process is killed: files are as it left them, but what was not synced may still be lost with the power. */
+  kill(): void {
+    this.generation++;
+    this.#outstanding = [];
+    this.crashAfter = Number.POSITIVE_INFINITY;
+    const visit = (directory: DirectoryInode): void => {
+      for (const inode of directory.entries.values()) {
+        if (inode.kind === "directory") visit(inode);
+        else inode.lockedBy = null;
+      }
+    };
+    visit(this.#root);
+  }
+
   /** Changes bits of a file as a decaying medium does, in what is read and in what is durable. */
   rot(path: string, position: number, mask: number): void {
     const inode = this.#file(path);
@@ -287,6 +301,10 @@ export class FaultDisk implements Disk {
 
   #noteNames(directories: DirectoryInode[], apply: () => void): void {
     this.#nameChanges.push({ directories, apply });
+  }
+
+  leadsTo(path: string, inode: Inode): boolean {
+    return this.#find(path) === inode;
   }
 
   #find(path: string): Inode | null {
