@@ -20,7 +20,5 @@ export type {
   RoleName,
 } from "./ready.ts";
 export { RAFT_DEFAULTS } from "./ready.ts";
-export type { SingleVoterState } from "./single-voter.ts";
-export { SingleVoter } from "./single-voter.ts";
-export type { Entry, HardState, RaftStatus, Ready, ReplicatedLog } from "./types.ts";
+export type { Entry, HardState } from "./types.ts";
 export { ENTRY_COMMAND, ENTRY_MEMBERSHIP } from "./types.ts";

@@ -164,7 +164,7 @@ export function leaseTicks(electionTimeoutTicks: number, clockDriftMax: number):
   return Math.floor((electionTimeoutTicks - 1) / (1 + clockDriftMax)) - 1;
 }
 
-function isLeaseValid(core: RaftCore, leader: Leader): boolean {
+export function isLeaseValid(core: RaftCore, leader: Leader): boolean {
   const { readMode, electionTimeoutTicks, clockDriftMax } = core.options;
   if (readMode !== "lease" || leader.isLeaseForfeited) return false;
   const since = majorityHeardTick(core, leader);

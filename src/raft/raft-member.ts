@@ -16,7 +16,7 @@ import { flushFollower, tickFollower } from "./follower.ts";
 import {
   configurationChanged,
   flushLeader,
-  type Leader,
+  isLeaseValid,
   memberUnreachable,
   ownEntriesPersisted,
   proposeToLeader,
@@ -25,16 +25,17 @@ import {
   tickLeader,
   transferLeadership,
 } from "./leader.ts";
+import { statusOf } from "./member-status.ts";
 import type { Message, Proposal } from "./message.ts";
 import { RaftCore } from "./raft-core.ts";
 import type {
-  MemberProgress,
   ProposeResult,
   RaftMemberStatus,
   RaftOptions,
   RaftReady,
   ReadContext,
   Refusal,
+  RoleName,
 } from "./ready.ts";
 import type { HardState } from "./types.ts";
 
@@ -245,24 +246,83 @@ export class RaftMember {
     return next;
   }
 
-  status(): RaftMemberStatus {
+  get term(): number {
+    return this.#core.term;
+  }
+
+  /** 0n while no leader is known. */
+  get leader(): bigint {
+    return this.#core.leader;
+  }
+
+  get role(): RoleName {
+    return this.#core.role.kind;
+  }
+
+  get commit(): number {
+    return this.#core.log.commit;
+  }
+
+  get lastIndex(): number {
+    return this.#core.log.lastIndex;
+  }
+
+  get configuration(): Configuration {
+    return this.#core.configuration;
+  }
+
+  /** How long the oldest unfinished disk write has been running, in ticks; 0 for none. */
+  get persistingTicks(): number {
+    return this.#core.persisting.ageTicks(this.#core.ticks);
+  }
+
+  /** As a leader, the index of the first entry of its term; 0 elsewhere. */
+  get termStartIndex(): number {
+    const { role } = this.#core;
+    return role.kind === "leader" ? role.termStartIndex : 0;
+  }
+
+  /** Data of own proposals that were not handed out as committed. */
+  get uncommittedBytes(): number {
+    const { role } = this.#core;
+    return role.kind === "leader" ? role.uncommittedBytes : 0;
+  }
+
+  /** The member leadership is being handed to; 0n for none. */
+  get transferTarget(): bigint {
+    const { role } = this.#core;
+    return role.kind === "leader" ? role.transferTarget : 0n;
+  }
+
+  /** Nobody else has to be heard for anything: time may stand still. */
+  isAlone(): boolean {
     const core = this.#core;
-    const { log, role } = core;
-    return {
-      memberId: core.id,
-      role: role.kind,
-      term: core.term,
-      vote: core.vote,
-      leader: core.leader,
-      commit: log.commit,
-      applied: log.applied,
-      lastIndex: log.lastIndex,
-      persistedIndex: log.persisted,
-      configuration: core.configuration,
-      transferTarget: role.kind === "leader" ? role.transferTarget : 0n,
-      persistingTicks: core.persisting.ageTicks(core.ticks),
-      progress: role.kind === "leader" ? progressOf(core.configuration, role) : [],
-    };
+    return core.isSoleVoter() && core.configuration.learners.length === 0;
+  }
+
+  /**
+   * The index that a state must have reached for a read that begins now, where that is known
+   * without asking anybody; -1 where a round is needed (`readIndex`). A sole voter answers a write
+   * only when its own state has it, so all it waits for is what was committed before its term. In
+   * lease mode all ticks that are due come first.
+   */
+  readableIndex(): number {
+    const core = this.#core;
+    const { role } = core;
+    if (role.kind !== "leader" || core.log.commit < role.termStartIndex) return -1;
+    if (core.isSoleVoter()) return role.termStartIndex;
+    return isLeaseValid(core, role) ? core.log.commit : -1;
+  }
+
+  /** The leader's view of one member's log: its last entry known to agree; -1 where not known. */
+  matchOf(member: bigint): number {
+    const { role } = this.#core;
+    return role.kind === "leader" ? (role.progress.get(member)?.match ?? -1) : -1;
+  }
+
+  /** Everything at once, for pages and logs; the getters are cheaper. */
+  status(): RaftMemberStatus {
+    return statusOf(this.#core);
   }
 
   #forward(kind: number, data: Uint8Array): ProposeResult {
@@ -347,17 +407,4 @@ export class RaftMember {
     role.uncommittedBytes -= bytes;
     assert(role.uncommittedBytes >= 0, `${role.uncommittedBytes} B of proposals are uncommitted`);
   }
-}
-
-function progressOf(configuration: Configuration, role: Leader): MemberProgress[] {
-  return [...role.progress].map(([member, progress]) => ({
-    member,
-    isLearner: configuration.learners.includes(member),
-    state: progress.state,
-    match: progress.match,
-    next: progress.next,
-    recentlyActive: progress.recentlyActive,
-    isPaused: progress.isPaused(),
-    inflightMessages: progress.inflights.count,
-  }));
 }

@@ -86,7 +86,7 @@ export class AutoCompactor {
     const { logger, proposer } = this.#parts;
     const fields = { revision, "compact-mode": this.#retention.mode };
     logger.info(`starting auto ${this.#retention.mode} compaction`, fields);
-    const proposed = proposer.proposeQuietly(CommandKind.compaction, encodeCompactionRequest, {
+    const proposed = proposer.proposeAsLeader(CommandKind.compaction, encodeCompactionRequest, {
       revision,
     });
     if (proposed) {

@@ -10,6 +10,8 @@ import type { Clock, Timer } from "../io/index.ts";
 export interface CommitterOptions {
   readonly intervalMs: number;
   readonly writesMax: number;
+  /** The state up to this entry is in the database file. */
+  readonly onDurable?: (index: number, term: number) => void;
 }
 
 export class DatabaseCommitter {
@@ -52,7 +54,10 @@ export class DatabaseCommitter {
     this.#timer?.cancel();
     this.#timer = null;
     const startMs = this.#clock.monotonicMs();
+    const index = this.#database.consistentIndex();
+    const term = this.#database.consistentTerm();
     this.#database.commit(() => {
+      this.#options.onDurable?.(index, term);
       this.#instruments.backendCommitSeconds.observe((this.#clock.monotonicMs() - startMs) / 1000);
       done?.();
     });

@@ -2,7 +2,7 @@
 import { AlarmType, type HealthService } from "../api/index.ts";
 import { CAIRN_VERSION, ETCD_VERSION, STORAGE_VERSION } from "../base/version.ts";
 import type { Alarms, Membership } from "../cluster/index.ts";
-import type { ReplicatedLog } from "../raft/index.ts";
+import type { RaftView } from "./raft-view.ts";
 import type { Reads } from "./reads.ts";
 
 const ALARM_NAMES = new Map<number, string>(
@@ -10,7 +10,7 @@ const ALARM_NAMES = new Map<number, string>(
 );
 
 export interface HealthParts {
-  readonly log: ReplicatedLog;
+  readonly raft: RaftView;
   readonly alarms: Alarms;
   readonly membership: Membership;
   readonly reads: Reads;
@@ -25,7 +25,7 @@ export class HealthServer implements HealthService {
   }
 
   hasLeader(): boolean {
-    return this.#parts.log.status().leader !== 0n;
+    return this.#parts.raft.leader() !== 0n;
   }
 
   activeAlarms(): string[] {

@@ -29,17 +29,17 @@ import { ETCD_VERSION, STORAGE_VERSION } from "../base/version.ts";
 import type { Alarm, Alarms, Membership } from "../cluster/index.ts";
 import { BackendHash } from "../database/index.ts";
 import { type KeyValueHash, KeyValueHashTask, type Store } from "../mvcc/index.ts";
-import type { ReplicatedLog } from "../raft/index.ts";
 import { CommandKind, errorOfRevision, type StateMachine } from "../state-machine/index.ts";
 import { runCommittingTask } from "./committing-task.ts";
 import type { DatabaseCommitter } from "./database-committer.ts";
 import type { Proposer } from "./proposer.ts";
 import type { QuotaGuard } from "./quota-guard.ts";
+import type { RaftView } from "./raft-view.ts";
 import type { HeaderFactory } from "./response-header.ts";
 import { type SnapshotStreamParts, streamSnapshot } from "./snapshot-stream.ts";
 
 export interface MaintenanceParts extends SnapshotStreamParts {
-  readonly log: ReplicatedLog;
+  readonly raft: RaftView;
   readonly committer: DatabaseCommitter;
   readonly instruments: MemberInstruments;
   readonly store: Store;
@@ -84,17 +84,16 @@ export class MaintenanceServer implements MaintenanceService {
   }
 
   status(_request: StatusRequest, call: UnaryCall<StatusResponseInit>): void {
-    const { log, store, database, stateMachine, alarms, headers, quota } = this.#parts;
-    const raft = log.status();
-    const errors = raft.leader === 0n ? ["etcdserver: no leader"] : [];
+    const { raft, store, database, stateMachine, alarms, headers, quota } = this.#parts;
+    const errors = raft.leader() === 0n ? ["etcdserver: no leader"] : [];
     for (const alarm of alarms.list()) errors.push(alarmText(alarm));
     call.succeed({
       header: headers.header(store.revision()),
       version: ETCD_VERSION,
       dbSize: database.sizeBytes(),
-      leader: raft.leader,
-      raftIndex: raft.commit,
-      raftTerm: raft.term,
+      leader: raft.leader(),
+      raftIndex: raft.commit(),
+      raftTerm: raft.term(),
       raftAppliedIndex: stateMachine.appliedIndex(),
       errors,
       dbSizeInUse: database.inUseBytes(),
@@ -200,9 +199,9 @@ export class MaintenanceServer implements MaintenanceService {
 
   /** In a cluster of one the only voter leads already; the answer has no header (observed on real members). */
   moveLeader(request: MoveLeaderRequest, call: UnaryCall<MoveLeaderResponseInit>): void {
-    const { log, memberId, membership } = this.#parts;
+    const { raft, memberId, membership } = this.#parts;
     const target = membership.member(request.targetID);
-    if (log.status().leader !== memberId) call.fail(errNotLeader);
+    if (raft.leader() !== memberId) call.fail(errNotLeader);
     else if (target === undefined || target.isLearner) call.fail(errBadLeaderTransferee);
     else call.succeed({});
   }

@@ -8,25 +8,24 @@ const ALARM_NAMES = new Map<number, string>(
 );
 
 export function sampleOf(member: Member): MemberSample {
-  const { store, storage, alarms, membership, stateMachine, log } = member.state;
+  const { store, storage, alarms, membership, stateMachine, node } = member.state;
   const { quotaBytes, features } = member.options;
-  const raft = log.status();
   const { counters } = stateMachine;
   const watch = member.services.watch.statistics();
   return {
     memberId: member.memberId,
     serverVersion: ETCD_VERSION,
     clusterVersion: membership.clusterVersion().split(".").slice(0, 2).join("."),
-    hasLeader: raft.leader !== 0n,
-    isLeader: raft.leader === member.memberId,
+    hasLeader: node.leader() !== 0n,
+    isLeader: node.isLeader(),
     isLearner: membership.member(member.memberId)?.isLearner ?? false,
-    leaderChangesTotal: raft.leader === 0n ? 0 : 1,
-    proposalsCommittedIndex: raft.commit,
+    leaderChangesTotal: node.leaderChanges,
+    proposalsCommittedIndex: node.commit(),
     proposalsAppliedIndex: stateMachine.appliedIndex(),
     proposalsPending: member.queue.size,
     proposalsFailedTotal: member.queue.failedCount,
     readIndexesFailedTotal: member.reads.failedCount,
-    slowReadIndexesTotal: 0,
+    slowReadIndexesTotal: member.reads.slowCount,
     slowApplyTotal: member.applyObserver.slowCount,
     quotaBytes: Number.isFinite(quotaBytes) ? quotaBytes : 0,
     alarms: alarms.list().map(({ memberId, type }) => ({

@@ -4,6 +4,7 @@ import type { Background } from "./background.ts";
 import { ClusterServer } from "./cluster-service.ts";
 import type { Compactor } from "./compactor.ts";
 import type { DatabaseCommitter } from "./database-committer.ts";
+import type { HandOverParts } from "./hand-over.ts";
 import { HealthServer } from "./health-service.ts";
 import { KvServer } from "./kv-service.ts";
 import { LeaseIdSource } from "./lease-id-source.ts";
@@ -11,8 +12,10 @@ import { LeaseServer } from "./lease-service.ts";
 import { MaintenanceServer } from "./maintenance-service.ts";
 import type { MemberOptions } from "./member-options.ts";
 import type { MemberState } from "./member-state.ts";
+import type { PeerRequests } from "./peer-requests.ts";
 import type { Proposer } from "./proposer.ts";
 import { QuotaGuard } from "./quota-guard.ts";
+import type { RaftLoop } from "./raft-loop.ts";
 import type { Reads } from "./reads.ts";
 import type { HeaderFactory } from "./response-header.ts";
 import { SlicedRange } from "./sliced-range.ts";
@@ -31,6 +34,9 @@ export interface MemberMachinery {
   readonly proposer: Proposer;
   readonly reads: Reads;
   readonly compactor: Compactor;
+  readonly loop: RaftLoop;
+  readonly peerRequests: PeerRequests;
+  readonly handOver: HandOverParts;
 }
 
 export interface MemberServices extends Services {
@@ -44,7 +50,7 @@ export function makeServices(
   machinery: MemberMachinery,
 ): MemberServices {
   const { clock, logger, requestBytesMax, quotaBytes } = options;
-  const { storage, lessor, store, membership, alarms, stateMachine, log, instruments } = state;
+  const { storage, lessor, store, membership, alarms, stateMachine, node, instruments } = state;
   const { headers, background, committer, proposer, reads, compactor } = machinery;
   const { database, memberId } = storage;
   const quota = new QuotaGuard({ database, alarms, proposer, logger, memberId, quotaBytes });
@@ -77,7 +83,17 @@ export function makeServices(
     }),
     cluster: new ClusterServer(membership, reads, headers),
     maintenance: new MaintenanceServer({
-      ...{ log, store, stateMachine, alarms, membership, proposer, headers, quota, memberId },
+      ...{
+        raft: node,
+        store,
+        stateMachine,
+        alarms,
+        membership,
+        proposer,
+        headers,
+        quota,
+        memberId,
+      },
       ...{
         database,
         instruments,
@@ -88,13 +104,13 @@ export function makeServices(
         logger,
       },
     }),
-    health: new HealthServer({ log, alarms, membership, reads, memberId }),
+    health: new HealthServer({ raft: node, alarms, membership, reads, memberId }),
   };
 }
 
 function makeWatchServer(
   options: MemberOptions,
-  { hub, log }: MemberState,
+  { hub, node }: MemberState,
   { background, headers }: MemberMachinery,
 ): WatchServer {
   return new WatchServer({
@@ -104,7 +120,7 @@ function makeWatchServer(
     background,
     headers,
     permission: () => null,
-    hasLeader: () => log.status().leader !== 0n,
+    hasLeader: () => node.leader() !== 0n,
     limits: {
       progressNotifyIntervalMs: options.progressIntervalMs,
       fragmentBytesMax: options.requestBytesMax + GRPC_OVERHEAD_BYTES,

@@ -5,10 +5,11 @@ import { CheckpointFile } from "../database/index.ts";
 import { Lessor } from "../lease/index.ts";
 import { Store } from "../mvcc/index.ts";
 import { WatchHub } from "../mvcc/watch/index.ts";
-import { SingleVoter } from "../raft/index.ts";
+import { RAFT_DEFAULTS } from "../raft/index.ts";
 import { StateMachine } from "../state-machine/index.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
-import type { MemberOptions } from "./member-options.ts";
+import { electionTimeoutTicks, type MemberOptions } from "./member-options.ts";
+import { RaftNode } from "./raft-node.ts";
 
 export interface MemberState {
   readonly instruments: MemberInstruments;
@@ -19,7 +20,7 @@ export interface MemberState {
   readonly membership: Membership;
   readonly alarms: Alarms;
   readonly stateMachine: StateMachine;
-  readonly log: SingleVoter;
+  readonly node: RaftNode;
 }
 
 /** A lease lives at least one and a half election timeouts, in whole seconds (etcd's rule). */
@@ -34,16 +35,28 @@ export function openState(options: MemberOptions): MemberState {
       synced: (seconds) => instruments.walFsyncSeconds.observe(seconds),
     },
   });
-  const { database, memberId, hardState, entries } = storage;
+  const { database } = storage;
   const ttlSecondsMin = Math.ceil((LEASE_TTL_ELECTIONS * options.electionTimeoutMs) / 1000);
   const lessor = new Lessor(database, { ttlSecondsMin });
   const { store, hub } = openStore(options, storage, lessor);
   const membership = new Membership(database);
   const alarms = new Alarms(database);
   const stateMachine = new StateMachine({ database, store, lessor, membership, alarms });
-  const appliedIndex = stateMachine.appliedIndex();
-  const log = new SingleVoter({ memberId, hardState, entries, appliedIndex });
-  return { instruments, storage, lessor, store, hub, membership, alarms, stateMachine, log };
+  const node = openNode(options, storage);
+  return { instruments, storage, lessor, store, hub, membership, alarms, stateMachine, node };
+}
+
+function openNode(options: MemberOptions, storage: Bootstrapped): RaftNode {
+  const { random, preVote, readMode, clockDriftMax, clock, logger } = options;
+  return new RaftNode({
+    ...{ storage, clock, logger },
+    settings: {
+      ...RAFT_DEFAULTS,
+      ...{ preVote, readMode, clockDriftMax },
+      electionTimeoutTicks: electionTimeoutTicks(options),
+      random: (below) => Math.floor((random.uint32() / 2 ** 32) * below),
+    },
+  });
 }
 
 /** The index checkpoint lies beside the database; etcd's own tools pass it over. */

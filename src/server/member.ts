@@ -2,81 +2,107 @@
  * One member, built from ports: state is opened from disk, loops and services are made around it, and it is started
  * and stopped. The edges (http, command line) get `services` and know nothing else of what is in here.
  */
-import {
-  AlarmType,
-  encodeMembershipClusterMemberAttrSetRequest,
-  encodeMembershipClusterVersionSetRequest,
-  errStopped,
-} from "../api/index.ts";
-import { CLUSTER_VERSION } from "../base/version.ts";
-import { CommandKind } from "../state-machine/index.ts";
+import { AlarmType, type EtcdError, errStopped } from "../api/index.ts";
+import type { PeerAddress } from "../peer/index.ts";
 import { ApplyObserver } from "./apply-observer.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { Background } from "./background.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { setClusterVersion } from "./cluster-version.ts";
 import { Compactor } from "./compactor.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
+import { EntryApplier } from "./entry-applier.ts";
+import { type HandOverParts, handOver } from "./hand-over.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
 import { checkpointPath, type MemberState, openState } from "./member-state.ts";
+import { PeerRequests } from "./peer-requests.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 import { Proposer } from "./proposer.ts";
+import { publish } from "./publisher.ts";
 import { RaftLoop } from "./raft-loop.ts";
+import type { RaftNode } from "./raft-node.ts";
 import { Reads } from "./reads.ts";
 import { HeaderFactory } from "./response-header.ts";
+import { SnapshotTraffic } from "./snapshot-traffic.ts";
 import { Snapshotter } from "./snapshotter.ts";
+import { timeoutError } from "./timeout-error.ts";
 
 export class Member {
   readonly options: MemberOptions;
   readonly state: MemberState;
+  readonly raft: RaftNode;
   readonly services: MemberServices;
   readonly queue: ProposalQueue;
   readonly reads: Reads;
+  readonly loop: RaftLoop;
   readonly compactor: Compactor;
   readonly leaseKeeper: LeaseKeeper;
   readonly applyObserver: ApplyObserver;
-  readonly #loop: RaftLoop;
+  /** Questions of other members; who answers them registers here. */
+  readonly peerRequests = new PeerRequests();
   readonly #proposer: Proposer;
   readonly #background: Background;
   readonly #committer: DatabaseCommitter;
   readonly #snapshotter: Snapshotter;
+  readonly #snapshots: SnapshotTraffic;
   readonly #checkpointer: Checkpointer;
   readonly #autoCompactor: AutoCompactor;
+  readonly #applier: EntryApplier;
+  #stopped = false;
 
   constructor(options: MemberOptions) {
-    const { clock, logger } = options;
+    const { clock, logger, transport } = options;
     const state = openState(options);
-    const { storage, store, lessor, stateMachine, log, instruments } = state;
+    const { storage, store, lessor, stateMachine, node, instruments } = state;
     const { database, wal, memberId, clusterId } = storage;
     this.options = options;
     this.state = state;
+    this.raft = node;
     const timeoutMs = requestTimeoutMs(options);
-    const headers = new HeaderFactory(clusterId, memberId, () => log.status().term);
+    const timeoutError = (sinceMs: number) => this.#timeoutError(sinceMs);
+    const headers = new HeaderFactory(clusterId, memberId, () => node.term());
     const background = new Background(clock);
     const committer = new DatabaseCommitter(database, clock, instruments, {
       intervalMs: options.batchIntervalMs,
       writesMax: options.batchWritesMax,
+      onDurable: (index, term) => this.#compactLog(index, term),
     });
-    this.queue = new ProposalQueue(clock, options.random, timeoutMs);
-    this.reads = new Reads({ log, stateMachine, clock, timeoutMs });
+    this.queue = new ProposalQueue(clock, options.random, timeoutMs, timeoutError);
+    this.reads = new Reads({
+      ...{ node, clock, timeoutMs, timeoutError },
+      wake: () => this.loop.wake(),
+      catchUp: options.readMode === "lease" ? () => this.loop.catchUp() : null,
+    });
     this.applyObserver = new ApplyObserver(instruments, logger, options.slowApplyMs);
+    this.#applier = new EntryApplier({
+      ...{ stateMachine, clock, observe: this.applyObserver.observe },
+      reply: (requestId, _kind, reply, origin) => proposer.deliver(origin, requestId, reply),
+      onMembership: (index, change) => this.#changeMembership(index, change),
+    });
+    this.#snapshots = new SnapshotTraffic({ options, state, committer, background });
     const loop = new RaftLoop({
-      ...{ clock, log, wal, stateMachine },
-      reply: (requestId, _kind, reply) => proposer.deliver(requestId, reply),
-      observeApply: this.applyObserver.observe,
+      ...{ clock, node, wal, transport, reads: this.reads },
+      tickIntervalMs: options.heartbeatIntervalMs,
+      leaseReads: options.readMode === "lease",
+      proposalTimeoutMs: timeoutMs,
+      apply: this.#applier.apply,
       onApplied: () => this.#afterApply(),
+      sendSnapshot: (message) => this.#snapshots.send(message),
+      installSnapshot: (mark, done) => this.#install(mark, done),
     });
     const { requestBytesMax } = options;
     const { queue } = this;
-    const proposer = new Proposer({ log, loop, stateMachine, queue, headers, requestBytesMax });
-    this.#loop = loop;
+    const proposer = new Proposer({
+      ...{ raft: node, loop, stateMachine, queue, headers, requestBytesMax },
+    });
+    this.loop = loop;
     this.#proposer = proposer;
     this.#background = background;
     this.#committer = committer;
     this.#snapshotter = new Snapshotter({
-      ...{ database, committer, wal, clock, logger },
-      appliedIndex: () => stateMachine.appliedIndex(),
+      ...{ database, committer, wal, clock, logger, node },
       entriesPerSnapshot: options.entriesPerSnapshot,
       catchupEntries: options.catchupEntries,
       onDiskFailure: options.onDiskFailure,
@@ -87,11 +113,19 @@ export class Member {
       path: checkpointPath(storage),
     });
     this.#autoCompactor = new AutoCompactor({ store, proposer, clock, logger }, options.retention);
-    this.leaseKeeper = new LeaseKeeper(lessor, proposer, clock, options.leaseCheckpoints);
+    this.leaseKeeper = new LeaseKeeper({
+      ...{ lessor, proposer, clock, raft: node, checkpoints: options.leaseCheckpoints },
+      appliedIndex: () => stateMachine.appliedIndex(),
+      // Nobody led before the first start: no time is missing.
+      electionTimeoutMs: storage.isNew ? 0 : options.electionTimeoutMs,
+    });
     const { reads, compactor } = this;
     this.services = makeServices(options, state, {
-      ...{ headers, background, committer, proposer, reads, compactor },
+      ...{ headers, background, committer, proposer, reads, compactor, loop },
+      peerRequests: this.peerRequests,
+      handOver: this.#handOverParts(),
     });
+    this.#watchLeadership();
   }
 
   get memberId(): bigint {
@@ -102,80 +136,49 @@ export class Member {
     return this.state.storage.clusterId;
   }
 
-  /** Leads the cluster of one; `ready` is called once this member published itself through the log. */
+  /** Takes part from now on; `ready` is called once this member published itself through the log. */
   start(ready: () => void): void {
-    const { clock, logger, electionTimeoutMs } = this.options;
-    const { log, lessor, storage } = this.state;
-    log.campaign();
-    logger.info("elected leader", { "local-member-id": this.memberId, term: log.status().term });
-    // A restarted leader was missing for a while: leases live that much longer.
-    lessor.promote(clock.monotonicMs(), storage.isNew ? 0 : electionTimeoutMs);
-    this.#publish(ready);
-    this.#loop.wake();
-    this.compactor.wake();
-    this.#autoCompactor.start();
-  }
-
-  #publish(ready: () => void): void {
-    const { name, clientUrls, logger } = this.options;
-    const attributes = { name, client_urls: [...clientUrls] };
-    this.#proposer.propose(
-      CommandKind.memberAttributesSet,
-      encodeMembershipClusterMemberAttrSetRequest,
-      { member_ID: this.memberId, member_attributes: attributes },
-      {
-        succeed: () => {
-          logger.info("published local member to cluster through raft", {
-            "local-member-id": this.memberId,
-            "local-member-attributes": JSON.stringify({ Name: name, ClientURLs: clientUrls }),
-            "cluster-id": this.clusterId,
-          });
-          ready();
+    const { options, state } = this;
+    const { transport, clock, logger, name, clientUrls } = options;
+    // What a first start put into the log counts as committed: it is durable before anything is done with it.
+    state.storage.wal.flush(() => {
+      if (this.#stopped) return;
+      transport.start({
+        receive: (messages) => {
+          for (let i = 0; i < messages.length; i++) this.raft.raft.step(messages[i]!);
+          this.loop.wake();
         },
-        fail: (error) => logger.warn("failed to publish local member", { error: error.message }),
-      },
-    );
-    const capabilities = () =>
-      logger.info("enabled capabilities for version", { "cluster-version": "3.7" });
-    if (this.state.membership.clusterVersion() === CLUSTER_VERSION) capabilities();
-    else this.#setClusterVersion(capabilities);
-  }
-
-  #setClusterVersion(done: () => void): void {
-    const { logger } = this.options;
-    this.#proposer.propose(
-      CommandKind.clusterVersionSet,
-      encodeMembershipClusterVersionSetRequest,
-      { ver: CLUSTER_VERSION },
-      {
-        succeed: () => {
-          logger.info("set initial cluster version", { "cluster-version": "3.7" });
-          done();
-        },
-        fail: (error) => logger.warn("failed to set the version", { error: error.message }),
-      },
-    );
-  }
-
-  #afterApply(): void {
-    this.#committer.noteWrites();
-    this.#snapshotter.noteApplied();
-    this.#checkpointer.noteApplied();
-    this.reads.onApplied();
-    this.compactor.wake();
-    this.leaseKeeper.wake();
-    this.services.lease.onApplied();
+        unreachable: (member) => this.raft.raft.reportUnreachable(member),
+        beginSnapshot: (transfer) => this.#snapshots.begin(transfer),
+        request: (from, request, body, respond) =>
+          this.peerRequests.handle(from, request, body, respond),
+        removed: () => options.onRemoved(),
+      });
+      this.#updatePeers();
+      this.loop.start();
+      this.#campaignAlone();
+      const { memberId, clusterId } = this;
+      const parts = { proposer: this.#proposer, clock, logger, name, clientUrls };
+      publish({ ...parts, memberId, clusterId }, () => this.#stopped, ready);
+      this.compactor.wake();
+      this.#autoCompactor.start();
+    });
   }
 
   /** Whether every request is served: a leader is known and no CORRUPT alarm stands. */
   isServing(): boolean {
-    const { log, alarms } = this.state;
-    return log.status().leader !== 0n && !alarms.isActive(AlarmType.CORRUPT);
+    return this.raft.leader() !== 0n && !this.state.alarms.isActive(AlarmType.CORRUPT);
+  }
+
+  /** Gives leadership away, where there is somebody to take it; before the listeners are closed. */
+  handOver(done: () => void): void {
+    handOver(this.#handOverParts(), done);
   }
 
   /** Ends in good order: refuses what comes, makes the database durable, closes the files. */
   stop(done: () => void): void {
     const { storage } = this.state;
+    this.#stopped = true;
     this.#proposer.stop();
     this.#autoCompactor.stop();
     this.leaseKeeper.stop();
@@ -184,12 +187,99 @@ export class Member {
     this.reads.stop();
     this.#background.stop();
     this.#committer.stop();
-    this.#loop.stop();
+    this.loop.stop();
+    this.options.transport.stop();
+    this.#snapshots.stop();
     storage.database.commit(() => {
       this.#checkpointer.stop();
       storage.wal.close();
       storage.database.close();
       done();
     });
+  }
+
+  #handOverParts(): HandOverParts {
+    const { clock, logger, transport, electionTimeoutMs } = this.options;
+    return {
+      ...{ node: this.raft, transport, clock, logger },
+      timeoutMs: 5000 + electionTimeoutMs,
+      wake: () => this.loop.wake(),
+    };
+  }
+
+  #watchLeadership(): void {
+    const { logger } = this.options;
+    this.raft.onLeadership((news) => {
+      if (news.isLeading) setClusterVersion(this.state.membership, this.#proposer, logger);
+      this.reads.retry();
+      if (news.leader !== 0n) this.loop.wake();
+    });
+  }
+
+  /** The only voter need not wait for its election timeout. */
+  #campaignAlone(): void {
+    const { raft } = this.raft;
+    const { voters } = raft.configuration;
+    if (voters.length !== 1 || voters[0] !== this.memberId || raft.role !== "follower") return;
+    raft.campaign();
+    this.loop.wake();
+  }
+
+  #changeMembership(index: number, change: Parameters<RaftLoop["applyMembership"]>[1]): void {
+    this.loop.applyMembership(index, change);
+    this.#updatePeers();
+    if (change?.kind === "remove" && change.member === this.memberId) this.options.onRemoved();
+  }
+
+  /** Whom to talk to: the members of the applied state; before it names this one, those of the start. */
+  #updatePeers(): void {
+    const { transport } = this.options;
+    const { membership, storage } = this.state;
+    const byId = new Map<bigint, PeerAddress>();
+    if (membership.member(this.memberId) === undefined) {
+      for (const peer of storage.remotes) byId.set(peer.id, peer);
+    }
+    for (const { id, peerUrls } of membership.members()) byId.set(id, { id, peerUrls });
+    byId.delete(this.memberId);
+    transport.setPeers([...byId.values()]);
+    transport.setRemoved(membership.removedIds());
+  }
+
+  #install(mark: Parameters<SnapshotTraffic["install"]>[0], done: () => void): void {
+    this.#snapshots.install(mark, () => {
+      this.raft.installed(mark.index);
+      this.#updatePeers();
+      this.#afterApply();
+      done();
+    });
+  }
+
+  /** Entries that the database holds stay in memory only as far as a follower may still need them. */
+  #compactLog(index: number, term: number): void {
+    const kept = this.raft.raft.isAlone() ? 0 : this.options.catchupEntries;
+    this.raft.compact(Math.max(0, index - kept), { index, term });
+  }
+
+  #timeoutError(sinceMs: number): EtcdError {
+    const { transport, electionTimeoutMs } = this.options;
+    const { voters, learners } = this.raft.raft.configuration;
+    return timeoutError(sinceMs, {
+      memberId: this.memberId,
+      leader: this.raft.leader(),
+      leaderSinceMs: this.raft.leaderSinceMs,
+      electionTimeoutMs,
+      members: [...voters, ...learners],
+      activeSinceMs: (member) => transport.activeSinceMs(member),
+    });
+  }
+
+  #afterApply(): void {
+    if (this.raft.leader() === 0n) this.#campaignAlone();
+    this.#committer.noteWrites();
+    this.#snapshotter.noteApplied();
+    this.#checkpointer.noteApplied();
+    this.compactor.wake();
+    this.leaseKeeper.wake();
+    this.services.lease.onApplied();
   }
 }

@@ -28,6 +28,8 @@ const SLOTS_KEPT_MAX = 1 << 16;
 export class ProposalQueue {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  /** The error of a proposal that was made at `sinceMs` and has no reply by now. */
+  readonly #timeoutError: (sinceMs: number) => EtcdError;
   #firstId: number;
   #waiters: (Waiter | null)[] = new Array(FIRST_SLOTS).fill(null);
   #sinceMs = new Float64Array(FIRST_SLOTS);
@@ -38,7 +40,13 @@ export class ProposalQueue {
   #timer: Timer | null = null;
   failedCount = 0;
 
-  constructor(clock: Clock, random: Random, timeoutMs: number) {
+  constructor(
+    clock: Clock,
+    random: Random,
+    timeoutMs: number,
+    timeoutError: (sinceMs: number) => EtcdError = () => errTimeout,
+  ) {
+    this.#timeoutError = timeoutError;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     // Ids of an earlier run must not meet a waiter of this one when the log is replayed.
@@ -126,7 +134,8 @@ export class ProposalQueue {
       const slot = this.#oldest % this.#waiters.length;
       if (this.#sinceMs[slot]! > before) break;
       this.failedCount++;
-      this.take(this.#firstId + this.#oldest)!.fail(errTimeout);
+      const error = this.#timeoutError(this.#sinceMs[slot]!);
+      this.take(this.#firstId + this.#oldest)!.fail(error);
     }
   }
 }

@@ -2,33 +2,41 @@ import { expect, test } from "bun:test";
 import { SimClock } from "../../test/simulation/sim-clock.ts";
 import {
   decodePutRequest,
+  type EtcdError,
   encodePutRequest,
   errKeyNotFound,
-  errNoLeader,
   errRequestTooLarge,
   errRequestTooManyRequests,
   errStopped,
   type PutResponseInit,
 } from "../api/index.ts";
 import { utf8, utf8Text } from "../base/bytes.ts";
-import type { ReplicatedLog } from "../raft/index.ts";
 import { CommandKind, decodeCommand, type StateMachine } from "../state-machine/index.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 import { Proposer } from "./proposer.ts";
 import type { RaftLoop } from "./raft-loop.ts";
+import type { RaftView } from "./raft-view.ts";
 import { HeaderFactory } from "./response-header.ts";
 import { newTestCall } from "./testing/test-call.ts";
 import { newTestRandom } from "./testing/test-random.ts";
 
+/** Of member 0xff123456789abc: its low 48 bits. */
+const ORIGIN = 0x1234_5678_9abc;
+
 function setup() {
-  const state = { commit: 0, applied: 0, unappliedBytes: 0, leads: true };
+  const state = { commit: 0, applied: 0, pendingBytes: 0, refusal: null as EtcdError | null };
   const entries: Uint8Array[] = [];
   const queue = new ProposalQueue(new SimClock(), newTestRandom(), 7000);
   const proposer = new Proposer({
-    log: { status: () => ({ commit: state.commit }) } as unknown as ReplicatedLog,
+    raft: { memberId: 0xff_1234_5678_9abcn, commit: () => state.commit } as unknown as RaftView,
     loop: {
-      propose: (_kind: number, data: Uint8Array) => state.leads && entries.push(data) > 0,
-      unappliedBytes: () => state.unappliedBytes,
+      propose: (_kind: number, data: Uint8Array) => {
+        if (state.refusal === null) entries.push(data);
+        return state.refusal;
+      },
+      proposeAsLeader: (_kind: number, data: Uint8Array) =>
+        state.refusal === null && entries.push(data) > 0,
+      pendingBytes: () => state.pendingBytes,
     } as unknown as RaftLoop,
     stateMachine: { appliedIndex: () => state.applied } as unknown as StateMachine,
     queue,
@@ -48,11 +56,12 @@ test("Proposer proposes the request as it is and gives its reply to who asked", 
   const { entries, proposer, put } = setup();
   const calls = [put("one"), put("two")];
   const commands = entries.map((bytes) => decodeCommand(bytes)!);
+  expect(commands[0]!.origin).toBe(ORIGIN);
   expect(commands.map((command) => utf8Text(decodePutRequest(command.request).value))).toEqual([
     "one",
     "two",
   ]);
-  proposer.deliver(commands[1]!.requestId, { header: { revision: 9 } });
+  proposer.deliver(ORIGIN, commands[1]!.requestId, { header: { revision: 9 } });
   expect(calls[0]!.answered).toBe(false);
   const header = calls[1]!.response?.header;
   expect([header?.cluster_id, header?.member_id, header?.revision, header?.raft_term]).toEqual([
@@ -61,10 +70,12 @@ test("Proposer proposes the request as it is and gives its reply to who asked", 
     9,
     3,
   ]);
-  proposer.deliver(commands[0]!.requestId, errKeyNotFound);
+  proposer.deliver(ORIGIN + 1, commands[0]!.requestId, errStopped);
+  expect(calls[0]!.answered).toBe(false);
+  proposer.deliver(ORIGIN, commands[0]!.requestId, errKeyNotFound);
   expect(calls[0]!.error).toBe(errKeyNotFound);
   // A reply that nobody waits for: of another member, or of a request that gave up.
-  proposer.deliver(777, {});
+  proposer.deliver(ORIGIN, 777, {});
 });
 
 test("Proposer refuses requests that are too large, and takes those that just fit", () => {
@@ -87,25 +98,25 @@ test("Proposer refuses while more than 5000 committed entries wait for applicati
 
 test("Proposer refuses while too many bytes are on their way", () => {
   const { state, put } = setup();
-  state.unappliedBytes = 256 * 1024 * 1024 + 1;
+  state.pendingBytes = 256 * 1024 * 1024 + 1;
   expect(put("a").error).toBe(errRequestTooManyRequests);
 });
 
-test("Proposer says so without a leader and after a stop, and leaves no waiter behind", () => {
+test("Proposer says why nothing was proposed, also after a stop, and leaves no waiter behind", () => {
   const { state, queue, proposer, put } = setup();
-  state.leads = false;
-  expect(put("a").error).toBe(errNoLeader);
+  state.refusal = errRequestTooManyRequests;
+  expect(put("a").error).toBe(errRequestTooManyRequests);
   expect(queue.size).toBe(0);
-  state.leads = true;
+  state.refusal = null;
   proposer.stop();
   expect(put("a").error).toBe(errStopped);
-  expect(proposer.proposeQuietly(CommandKind.put, encodePutRequest, {})).toBe(false);
+  expect(proposer.proposeAsLeader(CommandKind.put, encodePutRequest, {})).toBe(false);
   expect(queue.size).toBe(0);
 });
 
-test("Proposer proposes quietly under request id 0: nobody is answered", () => {
+test("Proposer proposes as leader under request id 0: nobody is answered", () => {
   const { entries, queue, proposer } = setup();
-  expect(proposer.proposeQuietly(CommandKind.put, encodePutRequest, {})).toBe(true);
+  expect(proposer.proposeAsLeader(CommandKind.put, encodePutRequest, {})).toBe(true);
   expect(decodeCommand(entries[0]!)?.requestId).toBe(0);
   expect(queue.size).toBe(0);
 });

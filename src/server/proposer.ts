@@ -4,26 +4,26 @@
  */
 import {
   EtcdError,
-  errNoLeader,
   errRequestTooLarge,
   errRequestTooManyRequests,
   errStopped,
   ProtoWriter,
   type ResponseHeaderInit,
 } from "../api/index.ts";
-import { ENTRY_COMMAND, type ReplicatedLog } from "../raft/index.ts";
+import { ENTRY_COMMAND } from "../raft/index.ts";
 import { encodeCommand, type Reply, type StateMachine } from "../state-machine/index.ts";
 import type { ProposalQueue, Waiter } from "./proposal-queue.ts";
 import type { RaftLoop } from "./raft-loop.ts";
+import type { RaftView } from "./raft-view.ts";
 import type { HeaderFactory } from "./response-header.ts";
 
 /** Committed entries that may wait for application before new ones are refused (etcd's limit). */
 const COMMIT_APPLY_GAP_MAX = 5000;
 /** Proposed bytes that may be on their way at once: what a flood of large requests can make us hold. */
-const UNAPPLIED_BYTES_MAX = 256 << 20;
+const PENDING_BYTES_MAX = 256 << 20;
 
 export interface ProposerParts {
-  readonly log: ReplicatedLog;
+  readonly raft: RaftView;
   readonly loop: RaftLoop;
   readonly stateMachine: StateMachine;
   readonly queue: ProposalQueue;
@@ -34,10 +34,13 @@ export interface ProposerParts {
 export class Proposer {
   readonly #parts: ProposerParts;
   readonly #writer = new ProtoWriter(4096);
+  /** Tells this member's commands from those of others. */
+  readonly #origin: number;
   #stopping = false;
 
   constructor(parts: ProposerParts) {
     this.#parts = parts;
+    this.#origin = originOf(parts.raft.memberId);
   }
 
   /** Encodes a request and proposes it; the waiter gets the reply or the reason why there is none. */
@@ -57,15 +60,20 @@ export class Proposer {
       return;
     }
     const id = queue.register(waiter);
-    const data = encodeCommand(kind, 0, id, "", 0, writer.bytes.subarray(0, writer.position));
-    if (!loop.propose(ENTRY_COMMAND, data)) {
+    const bytes = writer.bytes.subarray(0, writer.position);
+    const data = encodeCommand(kind, this.#origin, id, "", 0, bytes);
+    const refused = loop.propose(ENTRY_COMMAND, data);
+    if (refused !== null) {
       queue.take(id);
-      waiter.fail(errNoLeader);
+      waiter.fail(refused);
     }
   }
 
-  /** Proposes something that nobody waits for; false when it was refused. */
-  proposeQuietly<Request>(
+  /**
+   * Proposes something that nobody waits for, and only while this member leads: what a leader decides by its clock
+   * must not reach the log through another leader (incident 17). False when it was refused.
+   */
+  proposeAsLeader<Request>(
     kind: number,
     encode: (writer: ProtoWriter, request: Request) => void,
     request: Request,
@@ -74,22 +82,24 @@ export class Proposer {
     writer.reset();
     encode(writer, request);
     if (this.#refusal(writer.position) !== null) return false;
-    const data = encodeCommand(kind, 0, 0, "", 0, writer.bytes.subarray(0, writer.position));
-    return this.#parts.loop.propose(ENTRY_COMMAND, data);
+    const bytes = writer.bytes.subarray(0, writer.position);
+    const data = encodeCommand(kind, this.#origin, 0, "", 0, bytes);
+    return this.#parts.loop.proposeAsLeader(ENTRY_COMMAND, data);
   }
 
   #refusal(requestBytes: number): EtcdError | null {
-    const { log, loop, stateMachine, requestBytesMax } = this.#parts;
+    const { raft, loop, stateMachine, requestBytesMax } = this.#parts;
     if (this.#stopping) return errStopped;
     if (requestBytes > requestBytesMax) return errRequestTooLarge;
-    const gap = log.status().commit - stateMachine.appliedIndex();
+    const gap = raft.commit() - stateMachine.appliedIndex();
     if (gap > COMMIT_APPLY_GAP_MAX) return errRequestTooManyRequests;
-    if (loop.unappliedBytes() > UNAPPLIED_BYTES_MAX) return errRequestTooManyRequests;
+    if (loop.pendingBytes() > PENDING_BYTES_MAX) return errRequestTooManyRequests;
     return null;
   }
 
   /** Delivers the reply of an applied command to its waiter on this member, if it has one. */
-  deliver(requestId: number, reply: Reply): void {
+  deliver(origin: number, requestId: number, reply: Reply): void {
+    if (origin !== this.#origin) return;
     const waiter = this.#parts.queue.take(requestId);
     if (waiter === undefined) return;
     if (reply instanceof EtcdError) {
@@ -107,4 +117,9 @@ export class Proposer {
   stop(): void {
     this.#stopping = true;
   }
+}
+
+/** A number for the member that fits a command: ids are hashes, so their low 48 bits differ, too. */
+export function originOf(memberId: bigint): number {
+  return Number(BigInt.asUintN(48, memberId));
 }

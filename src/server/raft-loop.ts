@@ -1,123 +1,234 @@
 /**
- * Drives the replicated log: gathers the proposals of one turn of the event loop, makes them durable with one
- * write and one sync, and applies what is committed in order. The duties and their order are the contract of
- * raft/types.ts: nothing is applied or answered before it is durable (incident 2).
+ * Drives raft: time, messages and proposals go in; once a turn of the event loop everything that raft wants done
+ * comes out and is done in the order of its contract (raft/ready.ts). Messages leave first: a leader replicates while
+ * its own disk syncs, and no heartbeat waits for a disk. Nothing is applied or answered before it is durable on a
+ * majority.
  */
-import { EtcdError } from "../api/index.ts";
+import { type EtcdError, errRequestTooManyRequests } from "../api/index.ts";
 import type { Clock } from "../io/index.ts";
-import type { ReplicatedLog } from "../raft/index.ts";
-import type { ReplySink, StateMachine } from "../state-machine/index.ts";
+import type { PeerTransport, SnapshotMessage } from "../peer/index.ts";
+import type { Entry, MembershipChange, RaftReady, SnapshotMark } from "../raft/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
+import { ApplyQueue } from "./apply-queue.ts";
+import { HeldProposals } from "./held-proposals.ts";
+import type { RaftNode } from "./raft-node.ts";
+import type { Reads } from "./reads.ts";
+import { Ticker } from "./ticker.ts";
 
-const APPLY_SLICE_MS = 2;
-const APPLY_CHUNK_COUNT = 64;
 const NOTHING = (): void => {};
 
 export interface RaftLoopOptions {
   readonly clock: Clock;
-  readonly log: ReplicatedLog;
+  readonly node: RaftNode;
   readonly wal: WriteAheadLog;
-  readonly stateMachine: StateMachine;
-  /** Gets every reply. */
-  readonly reply: ReplySink;
-  /** Told how long each answered command took to apply. */
-  readonly observeApply: (kind: number, succeeded: boolean, seconds: number) => void;
+  readonly transport: PeerTransport;
+  readonly reads: Reads;
+  readonly tickIntervalMs: number;
+  readonly leaseReads: boolean;
+  /** How long a proposal may wait for a leader. */
+  readonly proposalTimeoutMs: number;
+  /** Puts one committed entry into the state machine. */
+  readonly apply: (entry: Entry, nowMs: number) => void;
   /** Called after each slice of applied entries. */
   readonly onApplied: () => void;
+  readonly sendSnapshot: (message: SnapshotMessage) => void;
+  /** Makes a received snapshot, which the log names durably now, the member's state. */
+  readonly installSnapshot: (mark: SnapshotMark, done: () => void) => void;
 }
 
 export class RaftLoop {
   readonly #options: RaftLoopOptions;
+  readonly #queue: ApplyQueue;
+  readonly #held: HeldProposals;
+  readonly #ticker: Ticker;
   #turnScheduled = false;
-  #applyScheduled = false;
-  #unappliedBytes = 0;
-  #appliedMs = 0;
+  #inTurn = false;
+  /** A received snapshot is being made the state: no later Ready is reported before its own. */
+  #isInstalling = false;
+  #persistedWhileInstalling = 0;
+  /** Since when the oldest unfinished sync runs; Infinity for none. */
+  #syncingSinceMs = Number.POSITIVE_INFINITY;
+  #syncsUnderWay = 0;
   #stopped = false;
 
   constructor(options: RaftLoopOptions) {
+    const { clock, node, leaseReads, tickIntervalMs } = options;
     this.#options = options;
+    this.#queue = new ApplyQueue({
+      clock,
+      apply: options.apply,
+      onApplied: (index) => this.#applied(index),
+    });
+    this.#held = new HeldProposals(clock, options.proposalTimeoutMs);
+    this.#ticker = new Ticker({
+      clock,
+      intervalMs: tickIntervalMs,
+      everyTick: leaseReads,
+      tick: () => {
+        node.raft.tick();
+        this.wake();
+      },
+      mayRest: () => node.raft.isAlone() && node.raft.role === "leader",
+    });
   }
 
-  /** Bytes proposed and not yet applied: what the admission bounds. */
-  unappliedBytes(): number {
-    return this.#unappliedBytes;
+  /** Time begins. */
+  start(): void {
+    this.#ticker.wake();
+    this.wake();
   }
 
-  /** False when this member cannot take proposals (no leader). */
-  propose(kind: number, data: Uint8Array): boolean {
-    if (this.#options.log.propose(kind, data) === 0) return false;
-    this.#unappliedBytes += data.length;
+  /** Bytes on their way into the state machine: what the admission bounds. */
+  pendingBytes(): number {
+    return this.#options.node.raft.uncommittedBytes + this.#queue.bytes;
+  }
+
+  /** How long the oldest unfinished disk write has been running. */
+  diskStalledMs(): number {
+    return Math.max(0, this.#options.clock.monotonicMs() - this.#syncingSinceMs);
+  }
+
+  /**
+   * Takes a proposal: into the own log, on its way to the leader, or held until there is one. Null, or why it was
+   * refused.
+   */
+  propose(kind: number, data: Uint8Array): EtcdError | null {
+    const result = this.#options.node.raft.propose(kind, data);
+    this.wake();
+    if (typeof result === "number" || result === "forwarded") return null;
+    if (result === "too-many-uncommitted") return errRequestTooManyRequests;
+    return this.#held.add(kind, data) ? null : errRequestTooManyRequests;
+  }
+
+  /** Takes it only while this member leads: it is never sent to another leader (incident 17). */
+  proposeAsLeader(kind: number, data: Uint8Array): boolean {
+    const { raft } = this.#options.node;
+    if (raft.role !== "leader" || typeof raft.propose(kind, data) !== "number") return false;
     this.wake();
     return true;
   }
 
-  /** There may be something to persist: look in the next turn, after what has arrived was handled. */
+  /** Ticks that are due come before anything that trusts the time. */
+  catchUp(): void {
+    this.#ticker.catchUp();
+  }
+
+  /** There may be something to do: look in the next turn, after what has arrived was handled. */
   wake(): void {
     if (this.#turnScheduled || this.#stopped) return;
     this.#turnScheduled = true;
-    this.#options.clock.soon(() => this.#turn());
+    this.#options.clock.soon(() => {
+      this.#turnScheduled = false;
+      this.#turn();
+    });
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#ticker.stop();
+    this.#queue.stop();
+    this.#held.clear();
   }
 
   #turn(): void {
-    this.#turnScheduled = false;
-    if (!this.#stopped) this.#persist();
-  }
-
-  /** False when there was nothing to persist. */
-  #persist(): boolean {
-    const { log, wal } = this.#options;
-    const ready = log.takeReady();
-    if (ready === null) return false;
-    wal.append(ready.entries, ready.hardState);
-    const last = ready.entries.at(-1)?.index ?? 0;
-    wal.flush(() => this.#durable(last));
-    return true;
-  }
-
-  #durable(index: number): void {
-    if (this.#stopped) return;
-    const { log, wal } = this.#options;
-    if (index > 0) log.persisted(index);
-    // What came meanwhile goes to the disk first: it syncs while these entries are applied and answered.
-    if (!this.#persist()) wal.flush(NOTHING);
-    this.#apply();
-  }
-
-  readonly #reply: ReplySink = (requestId, kind, reply) => {
-    const { clock, observeApply } = this.#options;
-    const nowMs = clock.monotonicMs();
-    observeApply(kind, !(reply instanceof EtcdError), (nowMs - this.#appliedMs) / 1000);
-    this.#appliedMs = nowMs;
-    this.#options.reply(requestId, kind, reply);
-  };
-
-  #apply(): void {
-    if (this.#applyScheduled) return;
-    const { clock, log, stateMachine, onApplied } = this.#options;
-    const nowMs = clock.monotonicMs();
-    this.#appliedMs = nowMs;
-    const end = nowMs + APPLY_SLICE_MS;
+    // A disk may finish a sync within the call that asked for it: the turn under way goes on.
+    if (this.#stopped || this.#inTurn) return;
+    this.#inTurn = true;
+    const { node, reads } = this.#options;
+    this.#ticker.catchUp();
+    this.#ticker.wake();
+    if (this.#held.count > 0) this.#proposeHeld();
+    reads.endBatch();
     for (;;) {
-      const entries = log.takeCommitted(APPLY_CHUNK_COUNT);
-      for (const entry of entries) {
-        stateMachine.apply(entry, nowMs, this.#reply);
-        // Entries recovered from the log were never counted.
-        this.#unappliedBytes = Math.max(0, this.#unappliedBytes - entry.data.length);
-      }
-      if (entries.length < APPLY_CHUNK_COUNT) break;
-      if (clock.monotonicMs() >= end) {
-        this.#applyScheduled = true;
-        clock.soon(() => {
-          this.#applyScheduled = false;
-          if (!this.#stopped) this.#apply();
-        });
-        break;
-      }
+      const ready = node.raft.takeReady();
+      if (ready === null) break;
+      this.#handle(ready);
+      if (this.#stopped) break;
     }
+    this.#inTurn = false;
+    node.noteChanges();
+  }
+
+  #proposeHeld(): void {
+    const { raft } = this.#options.node;
+    if (raft.leader === 0n || raft.transferTarget !== 0n) return;
+    for (const { kind, data } of this.#held.take()) this.propose(kind, data);
+  }
+
+  #handle(ready: RaftReady): void {
+    const { node, wal, reads } = this.#options;
+    if (ready.messages.length > 0) this.#send(ready);
+    if (ready.snapshot !== null) {
+      this.#isInstalling = true;
+      this.#queue.clear();
+      wal.saveSnapshotMark(ready.snapshot.index, ready.snapshot.term);
+      node.storage.installSnapshot(ready.snapshot);
+    }
+    wal.append(ready.entries, ready.hardState);
+    node.storage.append(ready.entries);
+    if (ready.mustSync) this.#sync(ready);
+    this.#queue.push(ready.committed);
+    this.#queue.run();
+    reads.confirmed(ready.reads);
+    reads.aborted(ready.abortedReads);
+  }
+
+  #send({ messages }: RaftReady): void {
+    const { transport, sendSnapshot } = this.#options;
+    transport.send(messages);
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i]!;
+      if (message.kind === "snapshot") sendSnapshot(message);
+    }
+  }
+
+  #sync({ sequence, snapshot }: RaftReady): void {
+    const { clock, wal } = this.#options;
+    if (this.#syncsUnderWay++ === 0) this.#syncingSinceMs = clock.monotonicMs();
+    wal.flush(() => {
+      this.#syncsUnderWay--;
+      this.#syncingSinceMs =
+        this.#syncsUnderWay === 0 ? Number.POSITIVE_INFINITY : clock.monotonicMs();
+      if (this.#stopped) return;
+      if (snapshot !== null) this.#install(snapshot, sequence);
+      else this.#durable(sequence);
+    });
+  }
+
+  #durable(sequence: number): void {
+    if (this.#isInstalling) {
+      this.#persistedWhileInstalling = sequence;
+      return;
+    }
+    this.#options.node.raft.persisted(sequence);
+    // What came meanwhile goes to the disk first: it syncs while the entries that are durable now are applied.
+    this.#turn();
+    // The commit index alone syncs nothing; it leaves with the next write, or now when there is none.
+    this.#options.wal.flush(NOTHING);
+  }
+
+  #install(mark: SnapshotMark, sequence: number): void {
+    this.#persistedWhileInstalling = Math.max(this.#persistedWhileInstalling, sequence);
+    this.#options.installSnapshot(mark, () => {
+      if (this.#stopped) return;
+      this.#isInstalling = false;
+      const persisted = this.#persistedWhileInstalling;
+      this.#persistedWhileInstalling = 0;
+      this.#durable(persisted);
+    });
+  }
+
+  #applied(index: number): void {
+    const { node, reads, onApplied } = this.#options;
+    if (this.#stopped) return;
+    node.applied(index);
+    reads.onApplied(index);
     onApplied();
+    if (!this.#inTurn) this.wake();
+  }
+
+  /** A membership entry is being applied. */
+  applyMembership(index: number, change: MembershipChange | null): void {
+    this.#options.node.raft.applyMembershipChange(index, change);
   }
 }

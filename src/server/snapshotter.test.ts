@@ -5,6 +5,7 @@ import { MemberInstruments } from "../api/index.ts";
 import type { Database } from "../database/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
+import type { RaftNode } from "./raft-node.ts";
 import { Snapshotter } from "./snapshotter.ts";
 import { openTestDatabase, pass, RecordingLogger } from "./testing/stand-ins.ts";
 
@@ -37,7 +38,7 @@ function setup(catchupEntries = 5) {
     wal: wal as unknown as WriteAheadLog,
     clock,
     logger,
-    appliedIndex: () => state.applied,
+    node: { appliedIndex: () => state.applied } as unknown as RaftNode,
     entriesPerSnapshot: 10,
     catchupEntries,
     onDiskFailure: (error) => {

@@ -6,6 +6,7 @@ import type { Database } from "../database/index.ts";
 import { type Clock, DiskError, type Logger } from "../io/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
 import type { DatabaseCommitter } from "./database-committer.ts";
+import type { RaftNode } from "./raft-node.ts";
 
 export interface SnapshotterParts {
   readonly database: Database;
@@ -13,7 +14,7 @@ export interface SnapshotterParts {
   readonly wal: WriteAheadLog;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly appliedIndex: () => number;
+  readonly node: RaftNode;
   readonly entriesPerSnapshot: number;
   readonly catchupEntries: number;
   readonly onDiskFailure: (error: DiskError) => void;
@@ -35,8 +36,8 @@ export class Snapshotter {
 
   /** Called after entries were applied. */
   noteApplied(): void {
-    const { appliedIndex, entriesPerSnapshot, clock, committer, database } = this.#parts;
-    if (this.#busy || appliedIndex() - this.#markedIndex < entriesPerSnapshot) return;
+    const { node, entriesPerSnapshot, clock, committer, database } = this.#parts;
+    if (this.#busy || node.appliedIndex() - this.#markedIndex < entriesPerSnapshot) return;
     if (clock.monotonicMs() - this.#markedMs < INTERVAL_MS_MIN) return;
     this.#busy = true;
     const index = database.consistentIndex();

@@ -10,6 +10,7 @@ import {
 import { utf8, utf8Text } from "../../src/base/bytes.ts";
 import { newBunDigest } from "../../src/io/bun/index.ts";
 import { silentLogger } from "../../src/io/index.ts";
+import { NoPeers } from "../../src/peer/index.ts";
 import { Member } from "../../src/server/index.ts";
 import { FaultDisk, PowerCut } from "../disk/fault-disk.ts";
 import { SeededRandom } from "../disk/seeded-random.ts";
@@ -67,6 +68,15 @@ class Simulation {
         },
         clientUrls: ["http://localhost:2379"],
         electionTimeoutMs: 1000,
+        transport: new NoPeers(),
+        onRemoved: () => {},
+        heartbeatIntervalMs: 100,
+        preVote: true,
+        readMode: "safe",
+        clockDriftMax: 0.1,
+        electionTickAdvance: true,
+        strictReconfigCheck: true,
+        learnersMax: 1,
         requestBytesMax: 1 << 20,
         txnOperationsMax: 128,
         quotaBytes: Number.POSITIVE_INFINITY,

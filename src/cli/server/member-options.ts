@@ -2,6 +2,7 @@
 import { DEFAULT_HTTP2_LIMITS, type Http2Limits, type KeepaliveOptions } from "../../http/index.ts";
 import { BunClock, BunDisk, BunRandom, newBunDigest, type RootLogger } from "../../io/bun/index.ts";
 import type { DiskError } from "../../io/index.ts";
+import { NoPeers } from "../../peer/index.ts";
 import type { MemberOptions } from "../../server/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
 import { byteSizeText } from "../output/byte-size.ts";
@@ -46,7 +47,16 @@ export function memberOptions(
     pageCacheBytes: config["page-cache-bytes"],
     onDiskFailure,
     clientUrls: config["advertise-client-urls"],
+    transport: new NoPeers(),
+    onRemoved: () => {},
     electionTimeoutMs: config["election-timeout"],
+    heartbeatIntervalMs: config["heartbeat-interval"],
+    preVote: true,
+    readMode: "safe",
+    clockDriftMax: 0.1,
+    electionTickAdvance: true,
+    strictReconfigCheck: true,
+    learnersMax: 1,
     requestBytesMax: config["max-request-bytes"],
     txnOperationsMax: config["max-txn-ops"],
     quotaBytes: quotaOf(config, log),

@@ -6,6 +6,7 @@ import { utf8 } from "../../base/bytes.ts";
 import { Database } from "../../database/index.ts";
 import type { DiskError, Logger, NewDigest } from "../../io/index.ts";
 import { Store } from "../../mvcc/index.ts";
+import { NoPeers } from "../../peer/index.ts";
 import type { MemberOptions } from "../member-options.ts";
 import type { Waiter } from "../proposal-queue.ts";
 import type { Proposer } from "../proposer.ts";
@@ -49,11 +50,11 @@ export class RecordingProposer {
     request: Record<string, unknown>,
     waiter: Waiter,
   ): void {
-    if (this.proposeQuietly(kind, encode, request)) this.waiters.push(waiter);
+    if (this.proposeAsLeader(kind, encode, request)) this.waiters.push(waiter);
     else waiter.fail(errNoLeader);
   }
 
-  proposeQuietly(
+  proposeAsLeader(
     kind: number,
     _encode: (writer: ProtoWriter, request: never) => void,
     request: Record<string, unknown>,
@@ -131,6 +132,15 @@ export function testMemberOptions(
     },
     clientUrls: ["http://localhost:2379"],
     electionTimeoutMs: 1000,
+    transport: new NoPeers(),
+    onRemoved: () => {},
+    heartbeatIntervalMs: 100,
+    preVote: true,
+    readMode: "safe",
+    clockDriftMax: 0.1,
+    electionTickAdvance: true,
+    strictReconfigCheck: true,
+    learnersMax: 1,
     requestBytesMax: 1 << 20,
     txnOperationsMax: 128,
     quotaBytes: Number.POSITIVE_INFINITY,
