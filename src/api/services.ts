@@ -34,6 +34,10 @@ export interface LeaseService {
 }
 
 export interface ClusterService {
+  memberAdd: Unary<wire.MemberAddRequest, wire.MemberAddResponseInit>;
+  memberRemove: Unary<wire.MemberRemoveRequest, wire.MemberRemoveResponseInit>;
+  memberUpdate: Unary<wire.MemberUpdateRequest, wire.MemberUpdateResponseInit>;
+  memberPromote: Unary<wire.MemberPromoteRequest, wire.MemberPromoteResponseInit>;
   memberList: Unary<wire.MemberListRequest, wire.MemberListResponseInit>;
 }
 

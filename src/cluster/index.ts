@@ -8,3 +8,4 @@ export {
 } from "./initial-cluster.ts";
 export { decodeMember, encodeMember, hexId, type Member } from "./member.ts";
 export { Membership } from "./membership.ts";
+export { parsePeerUrls } from "./peer-urls.ts";
