@@ -7,6 +7,12 @@ export interface Lease {
   remainingTtlSeconds: number;
   /** When it expires; Infinity on members that do not watch the clock (not the leader). */
   expiryMs: number;
+  /**
+   * Log index of the revocation, and of the last checkpoint, that this member proposed for it while leading; 0 for
+   * none. Until those entries are applied they may still come true. Forgotten with the leadership.
+   */
+  revokeIndex: number;
+  checkpointIndex: number;
   /** Time of its latest entry in the expiry queue; older entries are outdated. */
   queuedMs: number;
   /** Keys attached, as latin1 strings of their bytes. */

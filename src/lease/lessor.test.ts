@@ -76,6 +76,8 @@ describe("Lessor", () => {
     lessor.promote(5000, 1000);
     expect(lessor.get(1n)?.expiryMs).toBe(106_000);
     expect(lessor.get(2n)?.expiryMs).toBe(36_000);
+    expect(() => lessor.renew(2n, 6000)).toThrow("checkpointed");
+    lessor.checkpoint(2n, 0);
     lessor.renew(2n, 6000);
     expect(lessor.get(2n)?.expiryMs).toBe(106_000);
     lessor.demote();

@@ -3,7 +3,8 @@
  * and expired by the leader's clock alone. Time is handed in; a follower keeps no expiry times at all.
  *
  * A time to live is a lower bound: a lease is never reported as expired early, and a new leader starts every
- * lease anew with its full time (or the checkpointed rest) plus an extension (etcd's promote).
+ * lease anew with its full time (or the checkpointed rest) plus an extension (etcd's promote). README.md says why
+ * that holds across leaders.
  */
 
 import { decodeLease, encodeLease, ProtoWriter } from "../api/index.ts";
@@ -47,6 +48,8 @@ export class Lessor {
         ttlSeconds: Math.max(stored.TTL, this.#ttlSecondsMin),
         remainingTtlSeconds: stored.RemainingTTL,
         expiryMs: Infinity,
+        revokeIndex: 0,
+        checkpointIndex: 0,
         queuedMs: Infinity,
         keys: new Set(),
       });
@@ -77,6 +80,8 @@ export class Lessor {
       ttlSeconds: Math.max(ttlSeconds, this.#ttlSecondsMin),
       remainingTtlSeconds: 0,
       expiryMs: Infinity,
+      revokeIndex: 0,
+      checkpointIndex: 0,
       queuedMs: Infinity,
       keys: new Set(),
     };
@@ -131,7 +136,12 @@ export class Lessor {
   promote(nowMs: number, extendMs: number): void {
     this.#primary = true;
     this.#queue.clear();
-    for (const lease of this.#leases.values()) this.#restart(lease, nowMs, extendMs);
+    for (const lease of this.#leases.values()) {
+      // What an earlier leadership of this member proposed is applied by now, or never will be.
+      lease.revokeIndex = 0;
+      lease.checkpointIndex = 0;
+      this.#restart(lease, nowMs, extendMs);
+    }
   }
 
   demote(): void {
@@ -140,12 +150,20 @@ export class Lessor {
     for (const lease of this.#leases.values()) lease.expiryMs = Infinity;
   }
 
+  /**
+   * Whether a checkpoint of the lease stands, or is on its way: a leader that comes would grant no more than that,
+   * so it has to be taken back through the log before a renewal may be promised.
+   */
+  isCheckpointed(lease: Lease, appliedIndex: number): boolean {
+    return lease.remainingTtlSeconds > 0 || lease.checkpointIndex > appliedIndex;
+  }
+
   /** Gives a lease its full time again; seconds granted, or undefined when it is unknown or already expired. */
   renew(id: bigint, nowMs: number): number | undefined {
     assert(this.#primary, "only the leader renews leases");
     const lease = this.#leases.get(id);
     if (lease === undefined || lease.expiryMs <= nowMs) return undefined;
-    lease.remainingTtlSeconds = 0;
+    assert(lease.remainingTtlSeconds === 0, `renewing the checkpointed lease ${id}`);
     this.#restart(lease, nowMs, 0);
     return lease.ttlSeconds;
   }
@@ -180,16 +198,25 @@ export class Lessor {
     return due;
   }
 
+  /** An expired lease whose revocation could not be proposed: `takeExpired` reports it at that time. */
+  expireAgain(id: bigint, timeMs: number): void {
+    const lease = this.#leases.get(id);
+    if (lease !== undefined) this.#enqueue(lease, timeMs);
+  }
+
   nextExpiryMs(): number {
     return this.#queue.nextTimeMs();
   }
 
-  /** Leases with more than `minimumSeconds` left: (id, seconds left) to be replicated as a checkpoint. */
-  remainders(nowMs: number, minimumSeconds: number): [bigint, number][] {
-    const out: [bigint, number][] = [];
+  /**
+   * Leases with more than `minimumSeconds` left, and seconds to be replicated as a checkpoint: rounded up, so that
+   * a new leader is never early. Leases that lost no second yet are left out.
+   */
+  remainders(nowMs: number, minimumSeconds: number): [Lease, number][] {
+    const out: [Lease, number][] = [];
     for (const lease of this.#leases.values()) {
-      const left = this.remainingSeconds(lease, nowMs);
-      if (lease.expiryMs !== Infinity && left > minimumSeconds) out.push([lease.id, left]);
+      const left = Math.ceil((lease.expiryMs - nowMs) / 1000);
+      if (left > minimumSeconds && left < lease.ttlSeconds) out.push([lease, left]);
     }
     return out;
   }

@@ -4,14 +4,28 @@ import { SimClock } from "../../test/simulation/sim-clock.ts";
 import { Lessor } from "../lease/index.ts";
 import { CommandKind } from "../state-machine/index.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import { FakeRaft } from "./testing/fake-raft.ts";
 import { openTestDatabase, pass, RecordingProposer } from "./testing/stand-ins.ts";
 
 function setup(checkpoints = false) {
   const clock = new SimClock();
   const proposer = new RecordingProposer();
   const lessor = new Lessor(openTestDatabase(), { ttlSecondsMin: 2 });
-  lessor.promote(clock.monotonicMs(), 0);
-  const keeper = new LeaseKeeper(lessor, proposer.asProposer, clock, checkpoints);
+  const raft = new FakeRaft();
+  const applied = { index: 0 };
+  const propose = proposer.proposeAsLeader.bind(proposer);
+  proposer.proposeAsLeader = (kind, encode, request) => {
+    const accepted = propose(kind, encode, request);
+    if (accepted) raft.last++;
+    return accepted;
+  };
+  const keeper = new LeaseKeeper({
+    ...{ lessor, raft, clock, checkpoints },
+    proposer: proposer.asProposer,
+    appliedIndex: () => applied.index,
+    electionTimeoutMs: 1000,
+  });
+  raft.become(1, 1n);
   const grant = (id: bigint, ttlSeconds: number) => {
     lessor.grant(id, ttlSeconds, clock.monotonicMs());
     keeper.wake();
@@ -20,7 +34,7 @@ function setup(checkpoints = false) {
     proposer.proposed
       .filter(({ kind }) => kind === CommandKind.leaseRevoke)
       .map(({ request }) => request.ID as bigint);
-  return { clock, proposer, lessor, keeper, grant, revoked };
+  return { clock, proposer, lessor, raft, applied, keeper, grant, revoked };
 }
 
 test("LeaseKeeper revokes a lease never before its time, and half a second after it at most", () => {
@@ -61,36 +75,78 @@ test("LeaseKeeper revokes a burst in bounded groups", () => {
   expect(keeper.expiredCount).toBe(1200);
 });
 
-test("LeaseKeeper asks again for a revocation that was not applied, and stops when it was", () => {
-  const { clock, lessor, grant, revoked } = setup();
+test("LeaseKeeper asks again only for what was refused, here or by the state machine", () => {
+  const { clock, lessor, proposer, raft, applied, grant, revoked } = setup();
   grant(1n, 5);
+  proposer.refuses = true;
   pass(clock, 6000);
-  expect(revoked()).toEqual([1n]);
-  pass(clock, 5999);
-  expect(revoked()).toEqual([1n]);
+  expect(revoked()).toEqual([]);
+  proposer.refuses = false;
   pass(clock, 501);
+  expect(revoked()).toEqual([1n]);
+  // In the log and not applied: a second one could meet a lease that is granted anew.
+  pass(clock, 60_000);
+  expect(revoked()).toEqual([1n]);
+  applied.index = raft.last;
+  pass(clock, 7501);
   expect(revoked()).toEqual([1n, 1n]);
   lessor.revoke(1n);
   pass(clock, 60_000);
   expect(revoked()).toEqual([1n, 1n]);
 });
 
-test("LeaseKeeper runs no timer without leases, without being primary, and after a stop", () => {
-  const { clock, lessor, keeper, grant } = setup();
+test("LeaseKeeper runs no timer without leases, without leading, and after a stop", () => {
+  const { clock, raft, keeper, grant } = setup();
   keeper.wake();
   const idle = () => !clock.runNext(clock.monotonicMs() + 10_000);
   expect(idle()).toBe(true);
   grant(1n, 600);
   expect(idle()).toBe(false);
-  lessor.demote();
+  raft.become(2, 2n);
   while (!idle());
   keeper.wake();
   expect(idle()).toBe(true);
-  lessor.promote(clock.monotonicMs(), 0);
+  raft.become(3, 1n);
   keeper.wake();
   keeper.stop();
   keeper.wake();
   expect(idle()).toBe(true);
+});
+
+test("LeaseKeeper: leases run anew with every leadership, an election timeout longer", () => {
+  const { clock, raft, keeper, grant, revoked } = setup();
+  grant(1n, 5);
+  pass(clock, 4000);
+  raft.become(2, 2n);
+  expect(keeper.leadingTerm()).toBe(0);
+  pass(clock, 60_000);
+  expect(revoked()).toEqual([]);
+  // Leading by raft's rules, but its state is not complete yet.
+  raft.become(3, 1n, false);
+  expect(keeper.leadingTerm()).toBe(0);
+  pass(clock, 60_000);
+  expect(revoked()).toEqual([]);
+  raft.tell();
+  expect(keeper.leadingTerm()).toBe(3);
+  pass(clock, 5999);
+  expect(revoked()).toEqual([]);
+  pass(clock, 501);
+  expect(revoked()).toEqual([1n]);
+});
+
+test("LeaseKeeper revokes nothing in a term in which its times did not begin (incident 17)", () => {
+  const { clock, raft, keeper, grant, revoked } = setup();
+  grant(1n, 5);
+  // Raft lost and won the leadership while nobody was told: another leader may have renewed the lease.
+  raft.learn(3, 1n);
+  expect(keeper.leadingTerm()).toBe(0);
+  pass(clock, 60_000);
+  expect(revoked()).toEqual([]);
+  raft.tell();
+  pass(clock, 5999);
+  expect(revoked()).toEqual([]);
+  pass(clock, 501);
+  expect(revoked()).toEqual([1n]);
 });
 
 test("LeaseKeeper replicates what long leases have left, every five minutes, if that is wanted", () => {

@@ -1,11 +1,8 @@
 /** The lease service. Grants and revocations are replicated; renewals and times to live are the leader's clock. */
 import {
-  EtcdError,
-  encodeLeaseCheckpointRequest,
   encodeLeaseGrantRequest,
   encodeLeaseRevokeRequest,
   errLeaseTTLTooLarge,
-  errNotPrimary,
   type LeaseGrantRequest,
   type LeaseGrantResponseInit,
   type LeaseKeepAliveRequest,
@@ -22,39 +19,68 @@ import {
   type UnaryCall,
 } from "../api/index.ts";
 import type { Clock } from "../io/index.ts";
-import { LEASE_TTL_SECONDS_MAX, type Lease, type Lessor } from "../lease/index.ts";
+import { LEASE_TTL_SECONDS_MAX, type Lessor } from "../lease/index.ts";
 import type { Store } from "../mvcc/index.ts";
+import type { PeerTransport } from "../peer/index.ts";
 import { CommandKind, leaseGrantCost } from "../state-machine/index.ts";
+import { LeadershipCheck } from "./leadership-check.ts";
 import type { LeaseIdSource } from "./lease-id-source.ts";
+import {
+  type LeaseKeepAliveOwner,
+  LeaseKeepAliveSession,
+  type Renewal,
+} from "./lease-keep-alive.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import { LEASE_RENEW, LEASE_TIME_TO_LIVE } from "./lease-messages.ts";
+import { LeaseRenewals } from "./lease-renewals.ts";
+import { LeaseRenewer } from "./lease-renewer.ts";
+import { LeaseTimesTeller } from "./lease-times.ts";
+import type { PeerRequests } from "./peer-requests.ts";
 import type { Proposer } from "./proposer.ts";
 import type { QuotaGuard } from "./quota-guard.ts";
+import type { RaftView } from "./raft-view.ts";
 import type { Reads } from "./reads.ts";
 import type { HeaderFactory } from "./response-header.ts";
 
 export interface LeaseServiceParts {
   readonly lessor: Lessor;
-  readonly store: Store;
+  readonly store: Pick<Store, "revision">;
   readonly clock: Clock;
-  readonly proposer: Proposer;
-  readonly reads: Reads;
+  readonly proposer: Pick<Proposer, "propose">;
+  readonly reads: Pick<Reads, "isReady" | "wait">;
   readonly headers: HeaderFactory;
   readonly quota: QuotaGuard;
   readonly leaseIds: LeaseIdSource;
+  readonly raft: RaftView;
+  readonly transport: Pick<PeerTransport, "request">;
+  readonly keeper: LeaseKeeper;
+  readonly appliedIndex: () => number;
+  readonly electionTimeoutMs: number;
+  /** How long a request may wait for the leader. */
+  readonly timeoutMs: number;
 }
 
-interface AwaitedRevocation {
-  readonly lease: Lease;
-  readonly revoked: () => void;
-}
-
-export class LeaseServer implements LeaseService {
+export class LeaseServer implements LeaseService, LeaseKeepAliveOwner {
   readonly #parts: LeaseServiceParts;
-  /** Renewals of leases whose time is up and whose revocation is on its way. One per stream. */
-  readonly #awaited = new Set<AwaitedRevocation>();
-  renewedCount = 0;
+  readonly #renewer: LeaseRenewer;
+  readonly #renewals: LeaseRenewals;
+  readonly #times: LeaseTimesTeller;
 
   constructor(parts: LeaseServiceParts) {
     this.#parts = parts;
+    this.#renewer = new LeaseRenewer({ ...parts, check: new LeadershipCheck(parts) });
+    this.#renewals = new LeaseRenewals({ ...parts, renewer: this.#renewer });
+    this.#times = new LeaseTimesTeller(parts);
+  }
+
+  /** What other members ask while this one leads. */
+  registerPeerRequests(requests: PeerRequests): void {
+    requests.register(LEASE_RENEW, this.#renewals.handlePeer);
+    requests.register(LEASE_TIME_TO_LIVE, this.#times.handlePeer);
+  }
+
+  get renewedCount(): number {
+    return this.#renewer.renewedCount;
   }
 
   leaseGrant(request: LeaseGrantRequest, call: UnaryCall<LeaseGrantResponseInit>): void {
@@ -80,97 +106,48 @@ export class LeaseServer implements LeaseService {
     requests: RequestStream<LeaseKeepAliveRequest>,
     call: StreamCall<LeaseKeepAliveResponseInit>,
   ): void {
-    let waiting: AwaitedRevocation | null = null;
-    /** Whether the next request may come. */
-    const answer = (response: LeaseKeepAliveResponseInit | EtcdError): boolean => {
-      if (response instanceof EtcdError) {
-        call.fail(response);
-        return false;
-      }
-      if (call.send(response)) return true;
-      requests.pause();
-      call.onDrain(() => requests.resume());
-      return false;
-    };
-    requests.onMessage((request) => {
-      const { lessor, clock, headers, store } = this.#parts;
-      const lease = lessor.get(request.ID);
-      if (lease === undefined || lease.expiryMs > clock.monotonicMs()) {
-        answer(this.#renew(request.ID));
-        return;
-      }
-      const response = { header: headers.header(store.revision()), ID: request.ID, TTL: 0 };
-      requests.pause();
-      waiting = {
-        lease,
-        revoked: () => {
-          if (answer(response)) requests.resume();
-        },
-      };
-      this.#awaited.add(waiting);
-    });
-    call.onAbort(() => {
-      if (waiting !== null) this.#awaited.delete(waiting);
-    });
-    requests.onEnd(() => call.end());
+    new LeaseKeepAliveSession(this, requests, call).start();
+  }
+
+  nowMs(): number {
+    return this.#parts.clock.monotonicMs();
+  }
+
+  header() {
+    return this.#parts.headers.header(this.#parts.store.revision());
+  }
+
+  renewNow(id: bigint): number {
+    return this.#renewer.renewNow(id);
+  }
+
+  renew(renewal: Renewal): void {
+    this.#renewals.renew(renewal);
   }
 
   /** Called after entries were applied: a lease that expired is answered as such once its keys are gone. */
   onApplied(): void {
-    for (const awaited of this.#awaited) {
-      if (this.#parts.lessor.get(awaited.lease.id) === awaited.lease) continue;
-      this.#awaited.delete(awaited);
-      awaited.revoked();
-    }
-  }
-
-  #renew(id: bigint): LeaseKeepAliveResponseInit | EtcdError {
-    const { lessor, clock, store, headers, proposer } = this.#parts;
-    if (!lessor.isPrimary()) return errNotPrimary;
-    const header = headers.header(store.revision());
-    const checkpointed = (lessor.get(id)?.remainingTtlSeconds ?? 0) > 0;
-    const ttl = lessor.renew(id, clock.monotonicMs());
-    if (ttl === undefined) return { header, ID: id, TTL: 0 };
-    this.renewedCount++;
-    if (checkpointed) {
-      // The rest of the time that was replicated is no longer true.
-      proposer.proposeQuietly(CommandKind.leaseCheckpoint, encodeLeaseCheckpointRequest, {
-        checkpoints: [{ ID: id, remaining_TTL: 0 }],
-      });
-    }
-    return { header, ID: id, TTL: ttl };
+    this.#renewals.onApplied();
   }
 
   leaseTimeToLive(
     request: LeaseTimeToLiveRequest,
     call: UnaryCall<LeaseTimeToLiveResponseInit>,
   ): void {
-    this.#parts.reads.wait((failure) => {
-      if (failure !== null) call.fail(failure);
-      else call.succeed(this.#timeToLive(request));
-    });
+    this.#times.tell({ id: request.ID, withKeys: request.keys }, call);
   }
 
-  #timeToLive(request: LeaseTimeToLiveRequest): LeaseTimeToLiveResponseInit {
-    const { lessor, clock, store, headers } = this.#parts;
-    const header = headers.header(store.revision());
-    const lease = lessor.get(request.ID);
-    const nowMs = clock.monotonicMs();
-    if (lease === undefined) return { header, ID: request.ID, TTL: -1 };
-    return {
-      header,
-      ID: lease.id,
-      TTL: lessor.remainingSeconds(lease, nowMs),
-      grantedTTL: lease.ttlSeconds,
-      keys: request.keys ? lessor.sortedKeys(lease.id) : [],
-    };
-  }
-
+  /** As this member knows them, not linearizable. */
   leaseLeases(_request: LeaseLeasesRequest, call: UnaryCall<LeaseLeasesResponseInit>): void {
-    const { lessor, store, headers } = this.#parts;
+    const { lessor } = this.#parts;
     call.succeed({
-      header: headers.header(store.revision()),
+      header: this.header(),
       leases: lessor.byExpiry().map((lease) => ({ ID: lease.id })),
     });
+  }
+
+  stop(): void {
+    this.#renewals.stop();
+    this.#times.stop();
   }
 }

@@ -8,9 +8,10 @@ import type { HandOverParts } from "./hand-over.ts";
 import { HealthServer } from "./health-service.ts";
 import { KvServer } from "./kv-service.ts";
 import { LeaseIdSource } from "./lease-id-source.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
 import { LeaseServer } from "./lease-service.ts";
 import { MaintenanceServer } from "./maintenance-service.ts";
-import type { MemberOptions } from "./member-options.ts";
+import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import type { MemberState } from "./member-state.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import type { Proposer } from "./proposer.ts";
@@ -37,6 +38,7 @@ export interface MemberMachinery {
   readonly loop: RaftLoop;
   readonly peerRequests: PeerRequests;
   readonly handOver: HandOverParts;
+  readonly leaseKeeper: LeaseKeeper;
 }
 
 export interface MemberServices extends Services {
@@ -80,6 +82,12 @@ export function makeServices(
       headers,
       quota,
       leaseIds: new LeaseIdSource(memberId, clock),
+      raft: node,
+      transport: options.transport,
+      keeper: machinery.leaseKeeper,
+      appliedIndex: () => stateMachine.appliedIndex(),
+      electionTimeoutMs: options.electionTimeoutMs,
+      timeoutMs: requestTimeoutMs(options),
     }),
     cluster: new ClusterServer(membership, reads, headers),
     maintenance: new MaintenanceServer({

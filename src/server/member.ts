@@ -116,15 +116,16 @@ export class Member {
     this.leaseKeeper = new LeaseKeeper({
       ...{ lessor, proposer, clock, raft: node, checkpoints: options.leaseCheckpoints },
       appliedIndex: () => stateMachine.appliedIndex(),
-      // Nobody led before the first start: no time is missing.
-      electionTimeoutMs: storage.isNew ? 0 : options.electionTimeoutMs,
+      electionTimeoutMs: options.electionTimeoutMs,
     });
     const { reads, compactor } = this;
     this.services = makeServices(options, state, {
       ...{ headers, background, committer, proposer, reads, compactor, loop },
       peerRequests: this.peerRequests,
       handOver: this.#handOverParts(),
+      leaseKeeper: this.leaseKeeper,
     });
+    this.services.lease.registerPeerRequests(this.peerRequests);
     this.#watchLeadership();
   }
 
@@ -183,6 +184,7 @@ export class Member {
     this.#autoCompactor.stop();
     this.leaseKeeper.stop();
     this.services.watch.stop();
+    this.services.lease.stop();
     this.queue.failAll(errStopped);
     this.reads.stop();
     this.#background.stop();

@@ -55,6 +55,7 @@ export class TestStream<Response> implements StreamCall<Response> {
   readonly #windowMessages: number;
   #left: number;
   #onDrain: (() => void) | null = null;
+  #onAbort: () => void = () => {};
 
   constructor(windowMessages: number) {
     this.#windowMessages = windowMessages;
@@ -84,7 +85,15 @@ export class TestStream<Response> implements StreamCall<Response> {
     this.#onDrain = listener;
   }
 
-  onAbort(): void {}
+  onAbort(listener: () => void): void {
+    this.#onAbort = listener;
+  }
+
+  /** The client went away. */
+  abort(): void {
+    this.aborted = true;
+    this.#onAbort();
+  }
 
   /** The client took what there is; false when nobody waits for that. */
   drain(): boolean {
