@@ -8,6 +8,7 @@ import {
   type DefragmentResponseInit,
   encodeAlarmRequest,
   errBadLeaderTransferee,
+  errLeaderTransferTimeout,
   errNotLeader,
   errUnknownMethod,
   type HashKVRequest,
@@ -26,7 +27,7 @@ import {
   type UnaryCall,
 } from "../api/index.ts";
 import { ETCD_VERSION, STORAGE_VERSION } from "../base/version.ts";
-import type { Alarm, Alarms, Membership } from "../cluster/index.ts";
+import { type Alarm, type Alarms, hexId, type Membership } from "../cluster/index.ts";
 import { BackendHash } from "../database/index.ts";
 import { type KeyValueHash, KeyValueHashTask, type Store } from "../mvcc/index.ts";
 import { CommandKind, errorOfRevision, type StateMachine } from "../state-machine/index.ts";
@@ -50,6 +51,8 @@ export interface MaintenanceParts extends SnapshotStreamParts {
   readonly headers: HeaderFactory;
   readonly quota: QuotaGuard;
   readonly memberId: bigint;
+  /** Hands leadership over; true once another member is known to lead, false when that took too long. */
+  readonly moveLeadership: (target: bigint, done: (moved: boolean) => void) => void;
 }
 
 /** About a millisecond of work. */
@@ -197,13 +200,23 @@ export class MaintenanceServer implements MaintenanceService {
     streamSnapshot(this.#parts, call);
   }
 
-  /** In a cluster of one the only voter leads already; the answer has no header (observed on real members). */
-  moveLeader(request: MoveLeaderRequest, call: UnaryCall<MoveLeaderResponseInit>): void {
-    const { raft, memberId, membership } = this.#parts;
-    const target = membership.member(request.targetID);
+  /** Answers when the new leader is known; the answer has no header (observed on real members). */
+  moveLeader({ targetID }: MoveLeaderRequest, call: UnaryCall<MoveLeaderResponseInit>): void {
+    const { raft, memberId, membership, moveLeadership, logger } = this.#parts;
+    const target = membership.member(targetID);
     if (raft.leader() !== memberId) call.fail(errNotLeader);
     else if (target === undefined || target.isLearner) call.fail(errBadLeaderTransferee);
-    else call.succeed({});
+    else if (targetID === memberId) call.succeed({});
+    else {
+      const fields = { "local-member-id": memberId, "transferee-member-id": hexId(targetID) };
+      logger.info("leadership transfer starting", fields);
+      moveLeadership(targetID, (moved) => {
+        if (moved && raft.leader() === targetID) {
+          logger.info("leadership transfer finished", fields);
+          call.succeed({});
+        } else call.fail(errLeaderTransferTimeout);
+      });
+    }
   }
 }
 

@@ -1,19 +1,20 @@
 /** Makes the services of a member out of its parts. */
 import type { Services } from "../api/index.ts";
 import type { Background } from "./background.ts";
-import { ClusterServer } from "./cluster-service.ts";
 import type { Compactor } from "./compactor.ts";
 import type { DatabaseCommitter } from "./database-committer.ts";
-import type { HandOverParts } from "./hand-over.ts";
+import { type HandOverParts, transferTo } from "./hand-over.ts";
 import { HealthServer } from "./health-service.ts";
 import { KvServer } from "./kv-service.ts";
 import { LeaseIdSource } from "./lease-id-source.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { LeaseServer } from "./lease-service.ts";
 import { MaintenanceServer } from "./maintenance-service.ts";
+import { makeClusterServer } from "./member-cluster.ts";
 import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import type { MemberState } from "./member-state.ts";
 import type { PeerRequests } from "./peer-requests.ts";
+import type { ProposalQueue } from "./proposal-queue.ts";
 import type { Proposer } from "./proposer.ts";
 import { QuotaGuard } from "./quota-guard.ts";
 import type { RaftLoop } from "./raft-loop.ts";
@@ -36,6 +37,7 @@ export interface MemberMachinery {
   readonly reads: Reads;
   readonly compactor: Compactor;
   readonly loop: RaftLoop;
+  readonly queue: ProposalQueue;
   readonly peerRequests: PeerRequests;
   readonly handOver: HandOverParts;
   readonly leaseKeeper: LeaseKeeper;
@@ -89,8 +91,9 @@ export function makeServices(
       electionTimeoutMs: options.electionTimeoutMs,
       timeoutMs: requestTimeoutMs(options),
     }),
-    cluster: new ClusterServer(membership, reads, headers),
+    cluster: makeClusterServer(options, state, machinery),
     maintenance: new MaintenanceServer({
+      moveLeadership: (target, done) => transferTo(machinery.handOver, target, done),
       ...{
         raft: node,
         store,

@@ -120,7 +120,7 @@ export class Member {
     });
     const { reads, compactor } = this;
     this.services = makeServices(options, state, {
-      ...{ headers, background, committer, proposer, reads, compactor, loop },
+      ...{ headers, background, committer, proposer, reads, compactor, loop, queue },
       peerRequests: this.peerRequests,
       handOver: this.#handOverParts(),
       leaseKeeper: this.leaseKeeper,

@@ -9,7 +9,6 @@ import {
   errLearnerNotReady,
   errMemberNotEnoughStarted,
   errMemberNotFound,
-  errStopped,
 } from "../api/index.ts";
 import { utf8, utf8Text } from "../base/bytes.ts";
 import type { Member } from "../cluster/index.ts";
@@ -86,7 +85,6 @@ const READY_SHARE = 0.9;
 export class LogMembershipProposer implements MembershipProposer {
   readonly #parts: MembershipProposerParts;
   readonly #origin: number;
-  #isStopped = false;
 
   constructor(parts: MembershipProposerParts) {
     this.#parts = parts;
@@ -99,10 +97,6 @@ export class LogMembershipProposer implements MembershipProposer {
 
   proposeChange({ change, member }: MembershipRequest, waiter: MembershipWaiter): void {
     const { queue, learnersMax } = this.#parts;
-    if (this.#isStopped) {
-      waiter.fail(errStopped);
-      return;
-    }
     let isWaiting = true;
     const requestId = queue.register({
       succeed: (reply: MembershipReply) => {
@@ -118,12 +112,8 @@ export class LogMembershipProposer implements MembershipProposer {
     this.#attempt(entry, encodeMembershipEntry(entry), () => isWaiting);
   }
 
-  stop(): void {
-    this.#isStopped = true;
-  }
-
   #attempt(entry: MembershipEntry, data: Uint8Array, isWaiting: () => boolean): void {
-    if (this.#isStopped || !isWaiting()) return;
+    if (!isWaiting()) return;
     const { raft, transport, clock, queue, timeoutMs } = this.#parts;
     const settle = (outcome: Outcome): void => {
       if (outcome === "taken") return;
@@ -143,7 +133,7 @@ export class LogMembershipProposer implements MembershipProposer {
   /** Proposes it if this member leads and the moment is right. */
   #proposeHere(entry: MembershipEntry, data: Uint8Array): Outcome {
     const { raft, wake } = this.#parts;
-    if (this.#isStopped || !raft.isLeader()) return "not-now";
+    if (!raft.isLeader()) return "not-now";
     const { change, member } = entry;
     const refused = change === "promote" ? this.#refusalToPromote(member.id) : null;
     if (refused !== null) return refused;
