@@ -1,0 +1,239 @@
+/**
+ * One run: a cluster, clients and watchers, faults for a while; then everything is healed, the members must agree
+ * in bounded time, and all that was seen is judged. A run is a function of its seed.
+ */
+import { enableVerify } from "../../src/base/assert.ts";
+import { checkStore } from "./checkers/check-store.ts";
+import type { Violation } from "./checkers/violations.ts";
+import { checkWatch } from "./checkers/watch-checks.ts";
+import { LeaseOracle } from "./lease-oracle.ts";
+import { MemberOracles } from "./member-oracles.ts";
+import { Recorder } from "./recorder.ts";
+import { RequestMaker } from "./request-maker.ts";
+import { SimClient } from "./sim-clients.ts";
+import { SimCluster } from "./sim-cluster.ts";
+import { SimFaults } from "./sim-faults.ts";
+import { GOOD_LINK, SimNetwork } from "./sim-network.ts";
+import { type FaultKind, type Profile, profileOf } from "./sim-profile.ts";
+import { SimWatcher } from "./sim-watcher.ts";
+import { SimWorld } from "./sim-world.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Instead of the one that the seed draws. */
+  readonly focus?: string;
+  readonly traceSink?: (line: string) => void;
+  readonly durationMs?: number;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly violations: readonly Violation[];
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly traceHash: string;
+  readonly lastLines: readonly string[];
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly ends: ReadonlyMap<string, number>;
+  readonly requests: { readonly ok: number; readonly failed: number; readonly unknown: number };
+  readonly watchResponses: number;
+  readonly snapshots: number;
+}
+
+/** Everything must be in agreement so soon after the last fault. */
+const AGREEMENT_MS_MAX = 90_000;
+const CLIENT_TIMEOUT_MS = 9000;
+const STEPS_MAX = 400_000;
+const TRACE_LINES = 400;
+
+export function runSeed(options: RunOptions): RunResult {
+  return new SimRun(options).run();
+}
+
+class SimRun {
+  readonly #world: SimWorld;
+  readonly #profile: Profile;
+  readonly #recorder = new Recorder();
+  readonly #network: SimNetwork;
+  readonly #cluster: SimCluster;
+  readonly #faults: SimFaults;
+  readonly #maker: RequestMaker;
+  readonly #leases: LeaseOracle;
+  readonly #clients: SimClient[] = [];
+  readonly #watchers: SimWatcher[] = [];
+
+  constructor({ seed, focus, traceSink, durationMs }: RunOptions) {
+    enableVerify(true);
+    const drawn = profileOf(seed, focus);
+    const profile = durationMs === undefined ? drawn : { ...drawn, durationMs };
+    this.#profile = profile;
+    this.#world = new SimWorld(seed, traceSink ?? null);
+    const world = this.#world;
+    const recorder = this.#recorder;
+    world.note(`profile ${JSON.stringify(profile)}`);
+    this.#network = new SimNetwork(world);
+    this.#network.quality = profile.quality;
+    this.#maker = new RequestMaker(profile.mix, profile.keys);
+    this.#leases = new LeaseOracle(world, recorder, {
+      clockDriftMax: profile.settings.clockDriftMax,
+      ttlSecondsMax: profile.leaseSecondsMax,
+      onGone: (lease) => this.#maker.forget(lease),
+    });
+    const oracles = new MemberOracles(world, recorder, this.#leases);
+    const { settings } = profile;
+    const network = this.#network;
+    this.#cluster = new SimCluster({ world, network, settings, oracles, recorder }, profile.size);
+    const cluster = this.#cluster;
+    for (const { disk } of cluster.members) disk.syncMsMax = profile.syncMsMax;
+    this.#faults = new SimFaults({ world, cluster, network, profile });
+  }
+
+  run(): RunResult {
+    this.#begin();
+    const { durationMs } = this.#profile;
+    const recorder = this.#recorder;
+    const isBroken = () => recorder.violations.length > 0;
+    this.#world.runUntil(durationMs, isBroken);
+    if (!isBroken()) this.#settle();
+    if (!isBroken()) this.#restartAll();
+    if (!isBroken()) this.#judge();
+    return this.#result();
+  }
+
+  #begin(): void {
+    const world = this.#world;
+    const cluster = this.#cluster;
+    const recorder = this.#recorder;
+    const profile = this.#profile;
+    cluster.start();
+    const maker = this.#maker;
+    const leases = this.#leases;
+    for (let i = 0; i < profile.clients; i++) {
+      const options = { thinkMsMean: profile.thinkMsMean, timeoutMs: CLIENT_TIMEOUT_MS, loyalty: 0.8 };
+      const client = new SimClient({ world, cluster, recorder, leases, maker }, options, `c${i}`);
+      this.#clients.push(client);
+      client.start();
+    }
+    for (let i = 0; i < profile.watchers; i++) {
+      const random = world.random(`watcher kind ${i}`);
+      const range = random.chance(0.7) ? { key: "k", rangeEnd: "l" } : { key: "k00", rangeEnd: "k03" };
+      const options = {
+        stallMsMax: profile.watcherStallMsMax,
+        progress: random.chance(0.6),
+        previous: random.chance(0.5),
+        leaveChance: 0.01,
+      };
+      const watcher = new SimWatcher({ world, cluster, recorder }, `w${i}`, range, options);
+      this.#watchers.push(watcher);
+      world.after(300, () => watcher.start(random.chance(0.5) ? 1 : 0));
+    }
+    world.after(500, () => this.#faults.start());
+  }
+
+  /** No more faults: all members must come to the same state. */
+  #settle(): void {
+    this.#world.note("settle");
+    this.#faults.stop();
+    this.#network.heal(GOOD_LINK);
+    for (const client of this.#clients) client.stop();
+    for (const member of this.#cluster.members) {
+      member.disk.capacityBytes = Number.POSITIVE_INFINITY;
+      member.disk.crashAfter = Number.POSITIVE_INFINITY;
+      member.disk.stall(0);
+      if (member.process.isPaused) member.resume();
+      if (!member.isUp) this.#cluster.restartLater(member);
+    }
+    // What clients still wait for is over by then.
+    this.#world.runUntil(this.#world.nowMs + CLIENT_TIMEOUT_MS + 1000, () => this.#isBroken());
+    this.#agree("after the faults");
+  }
+
+  #isBroken(): boolean {
+    return this.#recorder.violations.length > 0;
+  }
+
+  #agree(when: string): void {
+    const untilMs = this.#world.nowMs + AGREEMENT_MS_MAX;
+    const cluster = this.#cluster;
+    // Looked at now and then: it costs more than an event.
+    let disagreement: string | null = "nothing was looked at";
+    while (disagreement !== null && this.#world.nowMs < untilMs && !this.#isBroken()) {
+      this.#world.runUntil(this.#world.nowMs + 200, () => this.#isBroken());
+      disagreement = cluster.disagreement();
+    }
+    if (this.#isBroken()) return;
+    if (disagreement !== null) {
+      const message = `no agreement ${when} in ${AGREEMENT_MS_MAX} ms: ${disagreement}`;
+      this.#recorder.report({ rule: "liveness", message });
+      return;
+    }
+    this.#compare(when);
+  }
+
+  #compare(when: string): void {
+    const prints = this.#cluster.fingerprints();
+    let first: string | null = null;
+    let firstName = "";
+    for (const [name, print] of prints) {
+      const member = this.#cluster.members.find((each) => each.name === name)!;
+      if (member.isRetired) continue;
+      if (first === null) {
+        first = print;
+        firstName = name;
+      }
+      if (print === first) continue;
+      const message = `${when} ${firstName} is at ${first}, ${name} at ${print}`;
+      this.#recorder.report({ rule: "same-state", message });
+    }
+  }
+
+  /** The power goes everywhere: what comes back is what was there; and every watcher sees the rest. */
+  #restartAll(): void {
+    const cluster = this.#cluster;
+    const random = this.#world.random("restart all");
+    const before = [...cluster.fingerprints().entries()];
+    for (const member of cluster.members) {
+      if (member.isRetired) continue;
+      member.losePower(random.below(2 ** 31));
+      cluster.restartLater(member, random.below(500));
+    }
+    // Leases that end now are taken for changes: nothing else may differ.
+    this.#world.runUntil(this.#world.nowMs + 600, () => this.#isBroken());
+    this.#agree("after the power failed everywhere");
+    void before;
+    for (const watcher of this.#watchers) watcher.stop();
+  }
+
+  #judge(): void {
+    const recorder = this.#recorder;
+    const history = recorder.history();
+    const compacted = this.#maker.compactRevision;
+    for (const watch of recorder.watches) {
+      for (const violation of checkWatch(watch, history, compacted)) recorder.report(violation);
+    }
+    const found = checkStore(recorder.entries, history, { stepsMax: STEPS_MAX });
+    for (const violation of found) recorder.report(violation);
+  }
+
+  #result(): RunResult {
+    const world = this.#world;
+    const recorder = this.#recorder;
+    let watchResponses = 0;
+    for (const { responses } of recorder.watches) watchResponses += responses.length;
+    return {
+      seed: world.seed,
+      profile: this.#profile,
+      violations: recorder.violations,
+      virtualMs: world.nowMs,
+      events: world.eventCount,
+      traceHash: world.trace.hash(),
+      lastLines: world.trace.last(TRACE_LINES),
+      faults: this.#faults.counts,
+      ends: this.#cluster.ends,
+      requests: recorder.outcomes,
+      watchResponses,
+      snapshots: this.#network.counts.snapshots,
+    };
+  }
+}
