@@ -22,13 +22,7 @@ import {
   type WriteTransaction,
 } from "../bbolt/index.ts";
 import type { DiskError, DiskFile } from "../io/index.ts";
-import {
-  BUCKET_NAMES,
-  type BucketName,
-  bucketNameBytes,
-  META_CONSISTENT_INDEX,
-  META_TERM,
-} from "./buckets.ts";
+import { type BucketName, META_CONSISTENT_INDEX, META_TERM } from "./buckets.ts";
 import { DatabaseSnapshot } from "./database-snapshot.ts";
 import { Defragmentation } from "./defragmentation.ts";
 import { RevisionBuffer } from "./revision-buffer.ts";
@@ -36,10 +30,11 @@ import {
   REVISION_KEY_BYTES,
   readUint64,
   TOMBSTONE_KEY_BYTES,
+  uint64Bytes,
   writeRevisionKey,
-  writeUint64,
 } from "./revision-key.ts";
 import { RevisionRows } from "./revision-rows.ts";
+import { bucketOf, createBuckets } from "./tree-buckets.ts";
 
 export interface DatabaseOptions {
   file: DiskFile;
@@ -73,6 +68,8 @@ export class Database {
   #committingDone: (() => void)[] = [];
   #waitingDone: (() => void)[] = [];
   #isNextWanted = false;
+  /** While the file is about to be replaced no commit begins; called when none is under way. */
+  #onIdle: (() => void) | null = null;
   #snapshots = 0;
   #soon: ((fire: () => void) => void) | null = null;
   readonly #onFailure: (error: DiskError) => void;
@@ -194,7 +191,7 @@ export class Database {
    */
   commit(done?: () => void): void {
     if (done !== undefined) this.#waitingDone.push(done);
-    if (this.#committing !== null) {
+    if (this.#committing !== null || this.#onIdle !== null) {
       this.#isNextWanted = true;
       return;
     }
@@ -213,7 +210,7 @@ export class Database {
 
   /** The same, blocking; no commit may be under way. Throws DiskError. */
   commitNow(): void {
-    assert(this.#committing === null, "a commit is under way");
+    assert(this.#committing === null && this.#onIdle === null, "a commit is under way");
     if (this.#hasChanges()) {
       this.#beginCommit().commitNow();
       this.#commitEnded();
@@ -241,10 +238,52 @@ export class Database {
   /** A hold on the last committed state; the caller commits first when it wants everything. */
   openSnapshot(): DatabaseSnapshot {
     this.#snapshots++;
-    const read = this.#tree.beginRead();
+    const tree = this.#tree;
+    const read = tree.beginRead();
     return new DatabaseSnapshot(read, new SnapshotReader(read), this.#path, () => {
       this.#snapshots--;
+      // The file was replaced meanwhile, and this was its last reader.
+      if (tree !== this.#tree && tree.openReaders() === 0) tree.close();
     });
+  }
+
+  /** From now on no commit begins; `idle` comes when none is under way. Ends with `resume`. */
+  suspend(idle: () => void): void {
+    assert(this.#onIdle === null, "suspended once at a time");
+    this.#onIdle = idle;
+    if (this.#committing === null) idle();
+  }
+
+  /**
+   * This database goes on as `next`, which nobody else uses: everything read from now on is of its file. What was
+   * written and not committed is dropped: it is older. Snapshots that are open keep the old file until they close.
+   * Suspended; callers who wait for a commit are called by `resume`, for a state that holds what they wrote.
+   */
+  replaceBy(next: Database): void {
+    assert(this.#onIdle !== null && this.#committing === null, "replaced while suspended");
+    assert(!next.#hasChanges() && next.#snapshots === 0, "the new database is at rest");
+    this.#writer?.rollback();
+    this.#writer = null;
+    this.#keyWriter = null;
+    this.#rows.clear();
+    this.#fedRows = 0;
+    this.#pendingWrites = 0;
+    this.#indexChanged = false;
+    this.#isForced = false;
+    this.#reader.close();
+    if (this.#tree.openReaders() === 0) this.#tree.close();
+    this.#tree = next.#tree;
+    this.#reader = next.#reader;
+    this.#keyReader = next.#keyReader;
+    this.#consistentIndex = next.#consistentIndex;
+    this.#consistentTerm = next.#consistentTerm;
+  }
+
+  resume(): void {
+    assert(this.#onIdle !== null && this.#committing === null, "resumed after a suspension");
+    this.#onIdle = null;
+    this.#isNextWanted = false;
+    this.commit();
   }
 
   /** Makes the file shorter in steps that the caller makes when it has time. One at a time. */
@@ -312,8 +351,8 @@ export class Database {
     const writer = this.#write();
     if (this.#indexChanged) {
       const meta = bucketOf(writer.root(), "meta");
-      meta.put(META_CONSISTENT_INDEX, numberBytes(this.#consistentIndex));
-      meta.put(META_TERM, numberBytes(this.#consistentTerm));
+      meta.put(META_CONSISTENT_INDEX, uint64Bytes(this.#consistentIndex));
+      meta.put(META_TERM, uint64Bytes(this.#consistentTerm));
     }
     this.#committing = writer;
     this.#writer = null;
@@ -335,6 +374,10 @@ export class Database {
     this.#keyReader = bucketOf(this.#reader.root(), "key");
     this.#committingRows.clear();
     this.#callAll(this.#committingDone);
+    if (this.#onIdle !== null && this.#committing === null) {
+      this.#onIdle();
+      return;
+    }
     if (!this.#isNextWanted || this.#committing !== null) return;
     this.#isNextWanted = false;
     this.commit();
@@ -349,30 +392,4 @@ export class Database {
     const value = this.get("meta", key);
     return value === undefined || value.length !== 8 ? 0 : readUint64(value, 0);
   }
-}
-
-function createBuckets(tree: TreeFile): void {
-  const reader = tree.beginRead();
-  const missing = BUCKET_NAMES.some(
-    (name) => reader.root().bucket(bucketNameBytes(name)) === undefined,
-  );
-  reader.close();
-  if (!missing) return;
-  const writer = tree.beginWrite();
-  for (const name of BUCKET_NAMES) writer.root().createBucketIfMissing(bucketNameBytes(name));
-  writer.commitNow();
-}
-
-function bucketOf(root: BucketWriter, name: BucketName): BucketWriter;
-function bucketOf(root: BucketReader, name: BucketName): BucketReader;
-function bucketOf(root: BucketReader, name: BucketName): BucketReader {
-  const bucket = root.bucket(bucketNameBytes(name));
-  assert(bucket !== undefined, `bucket ${name} exists`);
-  return bucket;
-}
-
-function numberBytes(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  writeUint64(bytes, 0, value);
-  return bytes;
 }

@@ -71,3 +71,9 @@ export function writeUint64(bytes: Uint8Array, at: number, value: number): void 
   bytes[at + 6] = low >>> 8;
   bytes[at + 7] = low;
 }
+
+export function uint64Bytes(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeUint64(bytes, 0, value);
+  return bytes;
+}

@@ -29,7 +29,9 @@ export interface KeyValueHash {
 export const EMPTY_HASH = crc32c(utf8("key"));
 
 export class KeyValueHashTask {
-  readonly #core: StoreCore;
+  readonly #newestCore: () => StoreCore;
+  /** As it was when the rows were pinned: the index belongs to them. */
+  #core: StoreCore;
   readonly #revision: number;
   #compactRevision = -1;
   #snapshot: DatabaseSnapshot | null = null;
@@ -37,8 +39,9 @@ export class KeyValueHashTask {
   #hash = EMPTY_HASH;
   #result: KeyValueHash | null = null;
 
-  constructor(core: StoreCore, revision: number) {
-    this.#core = core;
+  constructor(newestCore: () => StoreCore, revision: number) {
+    this.#newestCore = newestCore;
+    this.#core = newestCore();
     this.#revision = revision;
   }
 
@@ -47,8 +50,8 @@ export class KeyValueHashTask {
    * hash.
    */
   step(rowsMax: number): boolean | "compacted" {
-    const core = this.#core;
-    if (this.#revision < core.compactRevision) {
+    if (this.#snapshot === null) this.#core = this.#newestCore();
+    if (this.#revision < this.#core.compactRevision) {
       this.close();
       return "compacted";
     }

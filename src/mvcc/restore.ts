@@ -1,14 +1,15 @@
 /**
- * Rebuilds the index from the rows of the database. Whatever way a store was opened, its index
+ * Rebuilds the index from the rows of a database, in steps. Whatever way a store was opened, its index
  * afterwards is the one that the store which wrote the rows had (etcd's incident 19179 broke this
  * for lone tombstones), with everything dropped that the last compaction made unreadable.
  */
-import { verify } from "../base/assert.ts";
+import { assert, verify } from "../base/assert.ts";
 import {
   type Database,
   DatabaseDamage,
   META_FINISHED_COMPACTION,
   META_SCHEDULED_COMPACTION,
+  type RevisionRows,
   revisionKeyMain,
 } from "../database/index.ts";
 import { type CheckpointSource, loadCheckpoint } from "./checkpoint/index.ts";
@@ -26,34 +27,113 @@ export interface RestoreOptions {
   hashSeed?: number;
 }
 
-export interface Restored {
-  readonly core: StoreCore;
+/** Reads what a database holds; with a checkpoint that fits, only the rows after it. */
+export class StoreLoader {
   /** Of the checkpoint that was used, or 0. */
   readonly checkpointRevision: number;
   /** Revisions of the last compaction begun and of the last one swept to its end, or -1. */
   readonly scheduled: number;
   readonly finished: number;
-}
+  readonly #database: Database;
+  readonly #index: KeyIndex;
+  readonly #leases: LeasesByEntry = new Map();
+  readonly #reader = new RecordReader();
+  readonly #rows: RevisionRows;
+  /** Entries that a compaction can take something from. */
+  readonly #prunable: Set<number>;
+  #pruning: Iterator<number> | null = null;
+  #lastMain = 0;
+  #isDone = false;
 
-/** Opens what a database holds; with a checkpoint that fits, only the rows after it are read. */
-export function restore(options: RestoreOptions, leases: LeasesByEntry): Restored {
-  const { database } = options;
-  const finished = readCompaction(database, META_FINISHED_COMPACTION);
-  const scheduled = readCompaction(database, META_SCHEDULED_COMPACTION);
-  const compacted = Math.max(finished, scheduled);
-  const loaded = load(options, compacted, leases);
-  const index = loaded?.index ?? new KeyIndex({ hashSeed: options.hashSeed ?? 0 });
-  const checkpointRevision = loaded?.revision ?? 0;
-  const prunable = new Set<number>(loaded?.prunable);
-  const last = replayRows(database, index, leases, checkpointRevision + 1, prunable);
-  const core = new StoreCore(database, index);
-  // What was compacted away may have been newer than all that is left (etcd's incident 17780).
-  core.revision = Math.max(1, checkpointRevision, last, compacted);
-  core.compactRevision = compacted;
-  for (const id of prunable) index.prune(id, compacted);
-  index.startToggles(core.revision);
-  verify(() => index.check());
-  return { core, checkpointRevision, scheduled, finished };
+  constructor(options: RestoreOptions) {
+    const { database, hashSeed = 0 } = options;
+    this.#database = database;
+    this.finished = readCompaction(database, META_FINISHED_COMPACTION);
+    this.scheduled = readCompaction(database, META_SCHEDULED_COMPACTION);
+    const loaded = load(options, this.compactRevision, this.#leases);
+    this.#index = loaded?.index ?? new KeyIndex({ hashSeed });
+    this.checkpointRevision = loaded?.revision ?? 0;
+    this.#prunable = new Set<number>(loaded?.prunable);
+    this.#rows = database.rows(this.checkpointRevision + 1, 0);
+  }
+
+  get compactRevision(): number {
+    return Math.max(this.finished, this.scheduled);
+  }
+
+  /** Reads up to `rowsMax` rows; true when all is read. Throws DatabaseDamage, TreeDamage. */
+  step(rowsMax: number): boolean {
+    assert(!this.#isDone, "a loader that is done");
+    let left = rowsMax;
+    if (this.#pruning === null) {
+      while (left > 0 && this.#rows.next()) {
+        this.#replayRow();
+        left--;
+      }
+      if (left === 0) return false;
+      this.#pruning = this.#prunable.values();
+    }
+    for (; left > 0; left--) {
+      const next = this.#pruning.next();
+      if (next.done === true) {
+        this.#end();
+        return true;
+      }
+      this.#index.prune(next.value, this.compactRevision);
+    }
+    return false;
+  }
+
+  /** What was read, to be used with a database that holds the same. */
+  core(database: Database): StoreCore {
+    assert(this.#isDone, "all rows are read");
+    const core = new StoreCore(database, this.#index);
+    core.revision = this.#revision();
+    core.compactRevision = this.compactRevision;
+    return core;
+  }
+
+  /** Visits the living keys that have a lease. */
+  forEachLease(visit: (key: Uint8Array, leaseId: bigint) => void): void {
+    assert(this.#isDone, "all rows are read");
+    for (const [id, leaseId] of this.#leases) visit(this.#index.copyKey(id), leaseId);
+  }
+
+  #end(): void {
+    this.#isDone = true;
+    this.#index.startToggles(this.#revision());
+    verify(() => this.#index.check());
+  }
+
+  /** What was compacted away may have been newer than all that is left (etcd's incident 17780). */
+  #revision(): number {
+    return Math.max(1, this.checkpointRevision, this.#lastMain, this.compactRevision);
+  }
+
+  #replayRow(): void {
+    const rows = this.#rows;
+    const reader = this.#reader;
+    const value = rows.value();
+    if (!reader.read(value) || reader.keyEnd === reader.keyStart) {
+      const row = `${rows.main}.${rows.sub}`;
+      throw new DatabaseDamage(this.#database.path, `the record of revision ${row} cannot be read`);
+    }
+    const key = value.subarray(reader.keyStart, reader.keyEnd);
+    const { main, sub, tombstone } = rows;
+    const id = this.#index.restore(
+      key,
+      main,
+      tombstone ? (sub | TOMBSTONE_BIT) >>> 0 : sub,
+      tombstone ? 0 : reader.create,
+      tombstone ? 0 : reader.version,
+      !tombstone && reader.lease !== 0n,
+    );
+    if (!this.#index.isPlain(id)) this.#prunable.add(id);
+    const leases = this.#leases;
+    if (reader.lease !== 0n && !tombstone) leases.set(id, reader.lease);
+    else if (leases.size > 0) leases.delete(id);
+    this.#lastMain = main;
+  }
 }
 
 function load(options: RestoreOptions, compacted: number, leases: LeasesByEntry) {
@@ -70,42 +150,4 @@ function load(options: RestoreOptions, compacted: number, leases: LeasesByEntry)
 function readCompaction(database: Database, key: Uint8Array): number {
   const value = database.get("meta", key);
   return value === undefined || value.length < 8 ? -1 : revisionKeyMain(value);
-}
-
-/**
- * Replays the rows from `fromRevision` on into the index; answers the revision of the last row, or
- * 0. Entries that a compaction can take something from go into `prunable`.
- */
-function replayRows(
-  database: Database,
-  index: KeyIndex,
-  leases: LeasesByEntry,
-  fromRevision: number,
-  prunable: Set<number>,
-): number {
-  const reader = new RecordReader();
-  const rows = database.rows(fromRevision, 0);
-  let last = 0;
-  while (rows.next()) {
-    const value = rows.value();
-    if (!reader.read(value) || reader.keyEnd === reader.keyStart) {
-      const row = `${rows.main}.${rows.sub}`;
-      throw new DatabaseDamage(database.path, `the record of revision ${row} cannot be read`);
-    }
-    const key = value.subarray(reader.keyStart, reader.keyEnd);
-    const { main, sub, tombstone } = rows;
-    const id = index.restore(
-      key,
-      main,
-      tombstone ? (sub | TOMBSTONE_BIT) >>> 0 : sub,
-      tombstone ? 0 : reader.create,
-      tombstone ? 0 : reader.version,
-      !tombstone && reader.lease !== 0n,
-    );
-    if (!index.isPlain(id)) prunable.add(id);
-    if (reader.lease !== 0n && !tombstone) leases.set(id, reader.lease);
-    else if (leases.size > 0) leases.delete(id);
-    last = main;
-  }
-  return last;
 }

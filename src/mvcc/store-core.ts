@@ -20,6 +20,8 @@ export class StoreCore {
   revision = 1;
   /** -1 before the first compaction. */
   compactRevision = -1;
+  /** The database holds another state by now: only what is pinned in memory may still be read here. */
+  isReplaced = false;
   readonly reader = new RecordReader();
   // A small direct-mapped cache of newest records: slot by entry id, right only while the revision
   // is the same.

@@ -23,7 +23,7 @@ import {
 import { type CompactionResult, CompactionSweep } from "./compaction.ts";
 import { EMPTY_HASH, type KeyValueHash, KeyValueHashTask } from "./key-value-hash.ts";
 import { readChanges } from "./read-changes.ts";
-import { type LeasesByEntry, restore } from "./restore.ts";
+import { StoreLoader } from "./restore.ts";
 import type { StoreCore } from "./store-core.ts";
 import { countRange, readRange, readRecord, visitRange } from "./store-reads.ts";
 import { StoreTransaction } from "./store-transaction.ts";
@@ -59,7 +59,7 @@ export interface KeyRevisions {
 const COMPACTION_HASHES_MAX = 10;
 
 export class Store implements ChangeSource {
-  readonly #core: StoreCore;
+  #core: StoreCore;
   readonly #onChanges: (batch: ChangeBatch) => void;
   readonly #sweeps: CompactionSweep[] = [];
   readonly #hashes: KeyValueHash[] = [];
@@ -71,18 +71,35 @@ export class Store implements ChangeSource {
   }
 
   private constructor(options: StoreOptions) {
-    const { onLease } = options;
     this.#onChanges = options.onChanges;
-    const leases: LeasesByEntry = new Map();
-    const restored = restore(options, leases);
-    this.#core = restored.core;
-    this.#checkpointRevision = restored.checkpointRevision;
-    const { scheduled, finished } = restored;
+    const loader = new StoreLoader(options);
+    while (!loader.step(Number.POSITIVE_INFINITY));
+    this.#core = loader.core(options.database);
+    this.#begin(loader);
+    if (options.onLease !== undefined) loader.forEachLease(options.onLease);
+  }
+
+  /**
+   * Goes on with what the loader read, after the database was replaced by the one that it read from. The history is
+   * the same, only longer, so reads that are pinned at a revision go on; what watchers missed they get from history.
+   * Hashes and checkpoints that are being made see the old state to its end, or begin again.
+   */
+  replaceBy(loader: StoreLoader): void {
+    assert(!this.#inTransaction, "no transaction is open");
+    const before = this.#core;
+    const core = loader.core(before.database);
+    assert(core.revision >= before.revision, "a received state is not older");
+    before.isReplaced = true;
+    this.#core = core;
+    this.#sweeps.length = 0;
+    this.#hashes.length = 0;
+    this.#begin(loader);
+  }
+
+  #begin({ checkpointRevision, scheduled, finished }: StoreLoader): void {
+    this.#checkpointRevision = checkpointRevision;
     if (scheduled > finished) {
       this.#sweeps.push(new CompactionSweep(this.#core, scheduled, finished, false));
-    }
-    if (onLease !== undefined) {
-      for (const [id, leaseId] of leases) onLease(this.#core.index.copyKey(id), leaseId);
     }
   }
 
@@ -242,7 +259,7 @@ export class Store implements ChangeSource {
     const known = this.#hashes.find((hash) => hash.hashRevision === revision && revision > 0);
     if (known !== undefined) return known;
     const problem = this.revisionProblem(at);
-    return problem ?? new KeyValueHashTask(this.#core, at);
+    return problem ?? new KeyValueHashTask(() => this.#core, at);
   }
 
   /** Hashes that compactions made, oldest first; at most ten. */

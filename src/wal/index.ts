@@ -1,5 +1,5 @@
 export { isEtcdLog } from "./etcd-log.ts";
-export { newestSnapshotMark } from "./recovery.ts";
+export { makeLogDurable, newestSnapshotMark } from "./recovery.ts";
 export type { LoadedSnapshot, RaftSnapshot } from "./snapshot-file.ts";
 export { loadNewestSnapshot, purgeSnapshots, saveSnapshot } from "./snapshot-file.ts";
 export type {

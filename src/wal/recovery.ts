@@ -57,7 +57,7 @@ export function recoverLog(
   const tornTail = end.kind === "torn" ? wipe(disk, path, end) : null;
   const { metadata, hardState, entries, previous, snapshotMarks } = replay;
   const cleanlyClosed = end.kind === "end" && end.closed;
-  if (!cleanlyClosed) makeDurable(disk, directory, path);
+  if (!cleanlyClosed) makeLogDurable(disk, directory);
   const kept = { metadata, hardState, previous, entries, snapshotMarks };
   const recovered: WalRecovery = { ...kept, tornTail, cleanlyClosed };
   return { recovered, segments, chain, currentBytes: replay.segmentBytes };
@@ -67,8 +67,9 @@ export function recoverLog(
  * A process that was killed leaves batches and names that are in the system's memory only. Whoever reads them takes
  * them for durable (raft counts them in votes), so they must be.
  */
-function makeDurable(disk: Disk, directory: string, newest: string): void {
-  const file = disk.open(newest);
+export function makeLogDurable(disk: Disk, directory: string): void {
+  const newest = listSegments(disk, directory).at(-1)!;
+  const file = disk.open(`${directory}/${newest.file}`);
   try {
     file.syncNow();
   } finally {

@@ -52,7 +52,7 @@ export class CheckpointWriter {
   step(keysMax: number): CheckpointProgress {
     assert(!this.#isOver, "the checkpoint is not over");
     const { database, compactRevision } = this.#core;
-    if (compactRevision !== this.#compactRevision) {
+    if (compactRevision !== this.#compactRevision || this.#core.isReplaced) {
       this.#isOver = true;
       return "outdated";
     }
