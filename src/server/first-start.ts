@@ -3,17 +3,25 @@
  * member of a new cluster begins with the same entries as all others, one for each member; one that joins begins with
  * nothing but its id, and the leader sends it the rest.
  */
-import { utf8 } from "../base/bytes.ts";
+import { CLUSTER_VERSION } from "../base/version.ts";
 import {
-  encodeMember,
   initialClusterOf,
+  initialClusterText,
   type Member,
   parseInitialCluster,
 } from "../cluster/index.ts";
 import type { NewDigest } from "../io/index.ts";
 import type { PeerAddress } from "../peer/index.ts";
 import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
+import { encodeMembershipEntry } from "../state-machine/index.ts";
 import { EMPTY_BEGINNING, type WalBeginning, type WalMetadata } from "../wal/index.ts";
+import {
+  checkNotBootstrapped,
+  checkVersions,
+  idInExistingCluster,
+  type RemoteCluster,
+  type Warn,
+} from "./existing-cluster.ts";
 import { StartProblem } from "./start-problem.ts";
 
 export interface FirstStartSettings {
@@ -23,14 +31,8 @@ export interface FirstStartSettings {
   readonly initialClusterState: "new" | "existing";
   readonly clusterToken: string;
   readonly newDigest: NewDigest;
-  /** What the running members answered; without it nothing can be joined. */
-  readonly remoteCluster?: RemoteCluster;
-}
-
-/** A cluster as one of its members describes it. */
-export interface RemoteCluster {
-  readonly clusterId: bigint;
-  readonly members: readonly Member[];
+  /** What a running member answered; without it nothing can be joined. */
+  readonly remoteCluster?: RemoteCluster | undefined;
 }
 
 export interface FirstStart {
@@ -40,13 +42,16 @@ export interface FirstStart {
   readonly remotes: readonly PeerAddress[];
 }
 
-export function firstStart(settings: FirstStartSettings): FirstStart {
-  return settings.initialClusterState === "new" ? newCluster(settings) : joining(settings);
+export function firstStart(settings: FirstStartSettings, warn: Warn): FirstStart {
+  const byName = parseInitialCluster(settings.initialCluster);
+  if (settings.initialClusterState === "new") return newCluster(settings, byName);
+  return joining(settings, byName, warn);
 }
 
-function newCluster(settings: FirstStartSettings): FirstStart {
+type UrlsByName = ReadonlyMap<string, readonly string[]>;
+
+function newCluster(settings: FirstStartSettings, byName: UrlsByName): FirstStart {
   const { name, initialPeerUrls } = settings;
-  const byName = parseInitialCluster(settings.initialCluster);
   const own = ownUrls(byName, name);
   if (own.join() !== [...initialPeerUrls].sort().join()) {
     throw new StartProblem(
@@ -54,21 +59,15 @@ function newCluster(settings: FirstStartSettings): FirstStart {
         `--initial-advertise-peer-urls=${initialPeerUrls.join()}`,
     );
   }
+  checkDuplicates(byName);
   const { clusterId, members } = initialClusterOf(
     byName,
     settings.clusterToken,
     settings.newDigest,
   );
   const self = members.find((member) => member.name === name)!;
-  const entries = members.map(
-    (member, i): Entry => ({
-      term: 1,
-      index: i + 1,
-      kind: ENTRY_MEMBERSHIP,
-      // Without names: not all members may know each other by the same ones, and the entries must be the same.
-      data: utf8(encodeMember({ ...member, name: "" })),
-    }),
-  );
+  checkNotBootstrapped(self.id, settings.remoteCluster);
+  const entries = members.map(firstEntry);
   return {
     metadata: { memberId: self.id, clusterId },
     beginning: { entries, hardState: { term: 1, vote: 0n, commit: entries.length } },
@@ -76,26 +75,46 @@ function newCluster(settings: FirstStartSettings): FirstStart {
   };
 }
 
-function joining(settings: FirstStartSettings): FirstStart {
+/**
+ * Members may know each other by different names (with DNS discovery they do), and the entries must be the same on
+ * all: a member tells its name when it starts.
+ */
+function firstEntry(member: Member, i: number): Entry {
+  const data = encodeMembershipEntry({
+    change: "add-voter",
+    member: { ...member, name: "" },
+    ...{ learnersMax: 0, origin: 0, requestId: 0 },
+  });
+  return { term: 1, index: i + 1, kind: ENTRY_MEMBERSHIP, data };
+}
+
+function joining(settings: FirstStartSettings, byName: UrlsByName, warn: Warn): FirstStart {
   const { name, remoteCluster } = settings;
-  const own = ownUrls(parseInitialCluster(settings.initialCluster), name);
-  const self = remoteCluster?.members.find(
-    ({ peerUrls }) => [...peerUrls].sort().join() === own.join(),
-  );
-  if (remoteCluster === undefined || self === undefined) {
+  ownUrls(byName, name);
+  checkDuplicates(byName);
+  if (remoteCluster === undefined) {
     throw new StartProblem(
       "cannot fetch cluster info from peer urls: could not retrieve cluster information from " +
         "the given URLs",
     );
   }
+  const memberId = idInExistingCluster(byName, name, remoteCluster);
+  checkVersions(memberId, remoteCluster, CLUSTER_VERSION, warn);
   return {
-    metadata: { memberId: self.id, clusterId: remoteCluster.clusterId },
+    metadata: { memberId, clusterId: remoteCluster.clusterId },
     beginning: EMPTY_BEGINNING,
-    remotes: others(remoteCluster.members, self.id),
+    remotes: others(remoteCluster.members, memberId),
   };
 }
 
-function ownUrls(byName: ReadonlyMap<string, readonly string[]>, name: string): string[] {
+/** Members with the same URLs would have the same id. */
+function checkDuplicates(byName: UrlsByName): void {
+  const all = [...byName.values()].flat();
+  if (new Set(all).size === all.length) return;
+  throw new StartProblem(`initial cluster ${initialClusterText(byName)} has duplicate url`);
+}
+
+function ownUrls(byName: UrlsByName, name: string): string[] {
   const own = byName.get(name);
   if (own !== undefined) return [...own].sort();
   throw new StartProblem(`couldn't find local name "${name}" in the initial cluster configuration`);

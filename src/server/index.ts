@@ -1,5 +1,5 @@
 export type { BootstrapOptions, Bootstrapped } from "./bootstrap.ts";
-export type { RemoteCluster } from "./first-start.ts";
+export type { RemoteCluster } from "./existing-cluster.ts";
 export { Member } from "./member.ts";
 export type { MemberOptions } from "./member-options.ts";
 export { sampleOf } from "./member-sample.ts";

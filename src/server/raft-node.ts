@@ -41,6 +41,12 @@ export class RaftNode implements RaftView {
     this.#appliedIndex = database.consistentIndex();
     if (previous.index > 0) this.storage.installSnapshot({ ...previous, configuration });
     this.storage.append(entries);
+    // What followers can be sent is the database, which may be ahead of where the entries begin.
+    this.storage.saveSnapshot({
+      index: this.#appliedIndex,
+      term: database.consistentTerm(),
+      configuration,
+    });
     this.raft = new RaftMember({
       ...settings,
       memberId,
