@@ -11,10 +11,11 @@ import { Checkpointer } from "./checkpointer.ts";
 import { setClusterVersion } from "./cluster-version.ts";
 import { Compactor } from "./compactor.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
+import { advanceFirstElection } from "./election-advance.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { type HandOverParts, handOver } from "./hand-over.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
+import { electionTimeoutTicks, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
 import { checkpointPath, type MemberState, openState } from "./member-state.ts";
 import { PeerRequests } from "./peer-requests.ts";
@@ -158,6 +159,7 @@ export class Member {
       this.#updatePeers();
       this.loop.start();
       this.#campaignAlone();
+      this.#advanceElection();
       const { memberId, clusterId } = this;
       const parts = { proposer: this.#proposer, clock, logger, name, clientUrls };
       publish({ ...parts, memberId, clusterId }, () => this.#stopped, ready);
@@ -215,6 +217,18 @@ export class Member {
       if (news.isLeading) setClusterVersion(this.state.membership, this.#proposer, logger);
       this.reads.retry();
       if (news.leader !== 0n) this.loop.wake();
+    });
+  }
+
+  #advanceElection(): void {
+    const { options, raft: node } = this;
+    const { transport, clock, electionTickAdvance, readMode } = options;
+    if (!electionTickAdvance || readMode === "lease") return;
+    advanceFirstElection({
+      ...{ node, transport, clock },
+      tickIntervalMs: options.heartbeatIntervalMs,
+      electionTimeoutTicks: electionTimeoutTicks(options),
+      isStopped: () => this.#stopped,
     });
   }
 

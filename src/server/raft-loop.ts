@@ -15,8 +15,6 @@ import type { RaftNode } from "./raft-node.ts";
 import type { Reads } from "./reads.ts";
 import { Ticker } from "./ticker.ts";
 
-const NOTHING = (): void => {};
-
 export interface RaftLoopOptions {
   readonly clock: Clock;
   readonly node: RaftNode;
@@ -201,10 +199,9 @@ export class RaftLoop {
       return;
     }
     this.#options.node.raft.persisted(sequence);
-    // What came meanwhile goes to the disk first: it syncs while the entries that are durable now are applied.
+    // What came meanwhile goes to the disk first: it syncs while the entries that are durable now are applied. A
+    // commit index alone is not written for its own sake; it leaves with the next batch.
     this.#turn();
-    // The commit index alone syncs nothing; it leaves with the next write, or now when there is none.
-    this.#options.wal.flush(NOTHING);
   }
 
   #install(mark: SnapshotMark, sequence: number): void {
