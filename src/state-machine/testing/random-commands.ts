@@ -18,6 +18,7 @@ import {
 import { utf8 } from "../../base/bytes.ts";
 import { encodeMember } from "../../cluster/index.ts";
 import { COMMAND_NAMES, CommandKind } from "../command.ts";
+import { encodeMembershipEntry, type MembershipEntry } from "../membership-entry.ts";
 import type { LogEntry } from "../state-machine.ts";
 import { commandOf, replyText } from "./machine-bench.ts";
 
@@ -161,7 +162,8 @@ export function logEntries(isAllowed: (request: TxnRequestInit) => boolean): fc.
         .map(maker(CommandKind.clusterVersionSet, encodeMembershipClusterVersionSetRequest)),
     },
     { weight: 1, arbitrary: fc.constant(attributes) },
-    { weight: 1, arbitrary: fc.constant(membership) },
+    { weight: 1, arbitrary: fc.constant(firstMember) },
+    { weight: 2, arbitrary: membershipEntry.map(membershipMaker) },
     { weight: 1, arbitrary: fc.constant(() => ({ kind: 0, data: new Uint8Array(0) })) },
   );
 }
@@ -171,12 +173,35 @@ const attributes: Maker = maker(
   encodeMembershipClusterMemberAttrSetRequest,
 )({ member_ID: 7n, member_attributes: { name: "n", client_urls: ["http://c:1"] } });
 
-const membership: Maker = () => ({
+/** The form in which single members of earlier versions wrote themselves down. */
+const firstMember: Maker = () => ({
   kind: MEMBERSHIP_ENTRY,
   data: utf8(
     encodeMember({ id: 7n, peerUrls: ["http://p:1"], name: "", clientUrls: [], isLearner: false }),
   ),
 });
+
+/** Few members and URLs, so that changes meet. */
+const URLS = ["http://p:1", "http://p:2", "http://p:3", "http://p:4"];
+const CHANGES = ["add-voter", "add-learner", "promote", "remove", "update"] as const;
+
+export const membershipEntry: fc.Arbitrary<Omit<MembershipEntry, "origin" | "requestId">> =
+  fc.record({
+    change: fc.constantFrom(...CHANGES),
+    learnersMax: fc.nat(2),
+    member: fc.record({
+      id: fc.constantFrom(7n, 8n, 9n, 10n),
+      peerUrls: fc.uniqueArray(fc.constantFrom(...URLS), { minLength: 1, maxLength: 2 }),
+      name: fc.constantFrom("", "m"),
+      clientUrls: fc.constant([]),
+      isLearner: fc.constant(false),
+    }),
+  });
+
+function membershipMaker(entry: Omit<MembershipEntry, "origin" | "requestId">): Maker {
+  const data = encodeMembershipEntry({ ...entry, origin: 3, requestId: 1 });
+  return () => ({ kind: MEMBERSHIP_ENTRY, data });
+}
 
 /** Entries one after the other from index 1; the term grows now and then. */
 export function entriesOf(makers: readonly Maker[]): LogEntry[] {
