@@ -11,6 +11,7 @@ import { Checkpointer } from "./checkpointer.ts";
 import { setClusterVersion } from "./cluster-version.ts";
 import { Compactor } from "./compactor.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import { advanceFirstElection } from "./election-advance.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { type HandOverParts, handOver } from "./hand-over.ts";
@@ -38,6 +39,7 @@ export class Member {
   readonly queue: ProposalQueue;
   readonly reads: Reads;
   readonly loop: RaftLoop;
+  readonly diskWatch: DiskWatch;
   readonly compactor: Compactor;
   readonly leaseKeeper: LeaseKeeper;
   readonly applyObserver: ApplyObserver;
@@ -82,6 +84,7 @@ export class Member {
       reply: (requestId, _kind, reply, origin) => proposer.deliver(origin, requestId, reply),
       onMembership: (index, change) => this.#changeMembership(index, change),
     });
+    this.diskWatch = new DiskWatch(logger, options.electionTimeoutMs);
     this.#snapshots = new SnapshotTraffic({ options, state, committer, background });
     const loop = new RaftLoop({
       ...{ clock, node, wal, transport, reads: this.reads },
@@ -89,6 +92,7 @@ export class Member {
       leaseReads: options.readMode === "lease",
       proposalTimeoutMs: timeoutMs,
       apply: this.#applier.apply,
+      onTick: () => this.diskWatch.note(this.loop.diskStalledMs()),
       onApplied: () => this.#afterApply(),
       sendSnapshot: (message) => this.#snapshots.send(message),
       installSnapshot: (mark, done) => this.#install(mark, done),

@@ -113,6 +113,7 @@ function setup({ entries = [], workMs = 0, voters = [SELF] }: Setup = {}) {
       workedMs += workMs;
       applied.push(entry.index);
     },
+    onTick: () => {},
     onApplied: () => slices.push(applied.length),
     sendSnapshot: (message) => snapshotsSent.push(message.to),
     installSnapshot: (mark, done) => installs.push({ mark, done }),

@@ -27,6 +27,7 @@ export interface RaftLoopOptions {
   readonly proposalTimeoutMs: number;
   /** Puts one committed entry into the state machine. */
   readonly apply: (entry: Entry, nowMs: number) => void;
+  readonly onTick: () => void;
   /** Called after each slice of applied entries. */
   readonly onApplied: () => void;
   readonly sendSnapshot: (message: SnapshotMessage) => void;
@@ -64,6 +65,7 @@ export class RaftLoop {
       everyTick: leaseReads,
       tick: () => {
         node.raft.tick();
+        options.onTick();
         this.wake();
       },
       mayRest: () => node.raft.isAlone() && node.raft.role === "leader",

@@ -30,7 +30,7 @@ export function stopOnSignal(
   process.on("SIGINT", () => void stop("SIGINT"));
 }
 
-async function stopMember(
+export async function stopMember(
   member: Member,
   listeners: readonly Listener[],
   config: Config,
@@ -43,10 +43,8 @@ async function stopMember(
     "advertise-client-urls": config["advertise-client-urls"],
   };
   log.info("closing etcd server", fields);
-  log.info("skipped leadership transfer for single voting member cluster", {
-    "local-member-id": member.memberId,
-    "current-leader-member-id": member.memberId,
-  });
+  // While clients are still served: their writes go on through the next leader.
+  await new Promise<void>((done) => member.handOver(done));
   await Promise.all(listeners.map((listener) => listener.stop(STOP_GRACE_MS)));
   await new Promise<void>((done) => member.stop(done));
   log.info("closed etcd server", fields);
