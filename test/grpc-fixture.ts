@@ -49,7 +49,10 @@ export async function startFixture(
 ): Promise<Fixture> {
   const clock = new BunClock();
   const state = { serving: true };
-  const health = new HealthGrpcService(() => state.serving);
+  const health = new HealthGrpcService(
+    () => state.serving,
+    () => null,
+  );
   const range =
     handlers.range ??
     ((request, call) => {

@@ -121,7 +121,7 @@ export function makeServices(
 
 function makeWatchServer(
   options: MemberOptions,
-  { hub, node }: MemberState,
+  { hub }: MemberState,
   { background, headers }: MemberMachinery,
 ): WatchServer {
   return new WatchServer({
@@ -131,7 +131,6 @@ function makeWatchServer(
     background,
     headers,
     permission: () => null,
-    hasLeader: () => node.leader() !== 0n,
     limits: {
       progressNotifyIntervalMs: options.progressIntervalMs,
       fragmentBytesMax: options.requestBytesMax + GRPC_OVERHEAD_BYTES,

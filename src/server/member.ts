@@ -2,11 +2,12 @@
  * One member, built from ports: state is opened from disk, loops and services are made around it, and it is started
  * and stopped. The edges (http, command line) get `services` and know nothing else of what is in here.
  */
-import { AlarmType, type EtcdError, errStopped } from "../api/index.ts";
+import { AlarmType, type EtcdError, errStopped, type Services } from "../api/index.ts";
 import type { PeerAddress } from "../peer/index.ts";
 import { ApplyObserver } from "./apply-observer.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { Background } from "./background.ts";
+import { CallGate } from "./call-gate.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { setClusterVersion } from "./cluster-version.ts";
 import { Compactor } from "./compactor.ts";
@@ -36,6 +37,9 @@ export class Member {
   readonly state: MemberState;
   readonly raft: RaftNode;
   readonly services: MemberServices;
+  readonly gate: CallGate;
+  /** The services as edges may call them. */
+  readonly api: Services;
   readonly queue: ProposalQueue;
   readonly reads: Reads;
   readonly loop: RaftLoop;
@@ -131,6 +135,11 @@ export class Member {
       leaseKeeper: this.leaseKeeper,
     });
     this.services.lease.registerPeerRequests(this.peerRequests);
+    this.gate = new CallGate({
+      ...{ raft: node, clock, electionTimeoutMs: options.electionTimeoutMs },
+      isLearner: () => node.raft.configuration.learners.includes(memberId),
+    });
+    this.api = this.gate.guard(this.services);
     this.#watchLeadership();
   }
 
@@ -191,6 +200,7 @@ export class Member {
     this.leaseKeeper.stop();
     this.services.watch.stop();
     this.services.lease.stop();
+    this.gate.stop();
     this.queue.failAll(errStopped);
     this.reads.stop();
     this.#background.stop();

@@ -178,7 +178,6 @@ export class FakeWatchCall implements StreamCall<WatchResponseInit>, RequestStre
 export interface WatchServerSetup {
   readonly limits?: Partial<WatchServiceLimits>;
   readonly permission?: WatchPermission;
-  readonly hasLeader?: () => boolean;
 }
 
 /** A watch service over a store in memory, driven by hand. */
@@ -201,7 +200,6 @@ export class WatchBench {
         header: (revision) => ({ cluster_id: 7n, member_id: 8n, revision, raft_term: 2 }),
       },
       permission: setup.permission ?? (() => null),
-      hasLeader: setup.hasLeader ?? (() => true),
       limits: {
         progressNotifyIntervalMs: 600_000,
         fragmentBytesMax: 2 << 20,

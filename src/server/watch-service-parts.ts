@@ -28,7 +28,6 @@ export interface WatchServiceParts {
   readonly background: { add(task: () => boolean): void };
   readonly headers: { header(revision: number): ResponseHeaderInit };
   readonly permission: WatchPermission;
-  readonly hasLeader: () => boolean;
   readonly limits: WatchServiceLimits;
 }
 

@@ -106,10 +106,6 @@ export class WatchSession implements WatchSink {
     if (!this.#closed) requests.onMessage((request) => this.#handle(request));
   }
 
-  get requireLeader(): boolean {
-    return this.#call.context.requireLeader;
-  }
-
   /** Events handed to the call whose bytes may not have left yet. */
   pendingEvents(): number {
     if (this.#call.queuedBytes === 0) this.#eventsSinceEmpty = 0;

@@ -101,7 +101,6 @@ function run(scene: Scene): void {
     background: { add: () => {} },
     headers: { header: (revision) => ({ cluster_id: 1n, member_id: 2n, revision, raft_term: 3 }) },
     permission: () => null,
-    hasLeader: () => true,
     limits: {
       progressNotifyIntervalMs: 600_000,
       fragmentBytesMax: 2 << 20,

@@ -182,19 +182,6 @@ describe("WatchServer and the end of calls", () => {
     expect(bench.open().error).toMatchObject({ code: 14 });
     expect(bench.server.statistics().streams).toBe(0);
   });
-
-  test("hasleader: refused without a leader, ended when the leader is lost, others stay", () => {
-    let leader = true;
-    const bench = new WatchBench({ hasLeader: () => leader });
-    const strict = bench.open(Infinity, { requireLeader: true });
-    const other = bench.open();
-    expect(strict.error).toBeNull();
-    leader = false;
-    bench.server.leaderLost();
-    expect(strict.error).toMatchObject({ code: 14, message: "etcdserver: no leader" });
-    expect(other.error).toBeNull();
-    expect(bench.open(Infinity, { requireLeader: true }).error).toMatchObject({ code: 14 });
-  });
 });
 
 describe("WatchServer and progress by the clock", () => {

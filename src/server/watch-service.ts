@@ -1,10 +1,9 @@
 /**
  * The watch service: every call is a session (watch-service-session.ts) over a stream of the watch hub. This
- * file holds what sessions share: the parts they are built from, the hub's spare-time work, ends that concern
- * many sessions at once (leader lost, shutdown) and the figures for metrics.
+ * file holds what sessions share: the parts they are built from, the hub's spare-time work, the end of all of them
+ * at shutdown and the figures for metrics.
  */
 import {
-  errNoLeader,
   errStopped,
   type RequestStream,
   type StreamCall,
@@ -45,22 +44,11 @@ export class WatchServer implements WatchService {
       call.fail(errStopped);
       return;
     }
-    if (call.context.requireLeader && !this.#parts.hasLeader()) {
-      call.fail(errNoLeader);
-      return;
-    }
     const session = new WatchSession(this.#parts, this.#encoder, requests, call, () =>
       this.#sessions.delete(session),
     );
     this.#sessions.add(session);
     session.start();
-  }
-
-  /** No leader for three election timeouts: ends the streams that asked to be told (`hasleader`). */
-  leaderLost(): void {
-    for (const session of [...this.#sessions]) {
-      if (session.requireLeader) session.fail(errNoLeader);
-    }
   }
 
   /** Ends every stream: Unavailable makes clients resume elsewhere, where Canceled would end their watches. */

@@ -31,8 +31,12 @@ export interface Edges {
 }
 
 export function makeEdges(config: Config, member: Member, clock: Clock, log: RootLogger): Edges {
-  const { services } = member;
-  const health = new HealthGrpcService(() => member.isServing());
+  const services = member.api;
+  const health = new HealthGrpcService(
+    () => member.isServing(),
+    (context) => member.gate.refuse(context),
+  );
+  member.raft.onLeadership(() => health.refresh());
   const messageBytesMax = config["max-request-bytes"] + GRPC_OVERHEAD_BYTES;
   const metrics = memberMetrics(member, config);
   const { durations } = metrics;

@@ -4,6 +4,7 @@
  * fields in all.
  */
 import {
+  type CallContext,
   EtcdError,
   GrpcCode,
   ProtoReader,
@@ -27,10 +28,13 @@ const SERVICE = "grpc.health.v1.Health";
 
 export class HealthGrpcService {
   readonly #isServing: () => boolean;
+  readonly #refuse: (context: CallContext) => EtcdError | null;
   readonly #watchers = new Map<StreamCall<HealthResponse>, number>();
 
-  constructor(isServing: () => boolean) {
+  /** `refuse` says why a call is not let in at all, as for every other service. */
+  constructor(isServing: () => boolean, refuse: (context: CallContext) => EtcdError | null) {
     this.#isServing = isServing;
+    this.#refuse = refuse;
   }
 
   /** Tells the watchers if the answer has changed; to be called when it may have. */
@@ -62,8 +66,9 @@ export class HealthGrpcService {
         path: `/${SERVICE}/List`,
         name: "List",
         encode: encodeHealthList,
-        handler: (_request: HealthRequest, call: UnaryCall<HealthResponse>) =>
-          call.succeed({ status: this.#status() }),
+        handler: (_request: HealthRequest, call: UnaryCall<HealthResponse>) => {
+          if (this.#letIn(call)) call.succeed({ status: this.#status() });
+        },
       },
       {
         ...base,
@@ -77,16 +82,24 @@ export class HealthGrpcService {
     ];
   }
 
+  #letIn(call: UnaryCall<HealthResponse> | StreamCall<HealthResponse>): boolean {
+    const refused = this.#refuse(call.context);
+    if (refused !== null) call.fail(refused);
+    return refused === null;
+  }
+
   #status(): number {
     return this.#isServing() ? ServingStatus.Serving : ServingStatus.NotServing;
   }
 
   #check(request: HealthRequest, call: UnaryCall<HealthResponse>): void {
+    if (!this.#letIn(call)) return;
     if (request.service !== "") call.fail(new EtcdError(GrpcCode.NotFound, "unknown service"));
     else call.succeed({ status: this.#status() });
   }
 
   #watch(request: HealthRequest, call: StreamCall<HealthResponse>): void {
+    if (!this.#letIn(call)) return;
     if (request.service !== "") {
       call.send({ status: ServingStatus.ServiceUnknown });
       return;

@@ -19,12 +19,12 @@ const CONTEXT: UnaryCall<unknown>["context"] = {
   deadlineMs: Number.POSITIVE_INFINITY,
 };
 
-export function newTestCall<Response>(): TestCall<Response> {
+export function newTestCall<Response>(requireLeader = false): TestCall<Response> {
   const once = () => {
     if (call.answered) throw new Error("a call was answered twice");
   };
   const call: TestCall<Response> = {
-    context: CONTEXT,
+    context: { ...CONTEXT, requireLeader },
     response: null,
     error: null,
     aborted: false,
@@ -46,7 +46,7 @@ export function newTestCall<Response>(): TestCall<Response> {
 
 /** A stream that takes so many messages before it asks the sender to stop. */
 export class TestStream<Response> implements StreamCall<Response> {
-  readonly context = CONTEXT;
+  readonly context: UnaryCall<unknown>["context"];
   readonly messages: Response[] = [];
   error: EtcdError | null = null;
   ended = false;
@@ -57,7 +57,8 @@ export class TestStream<Response> implements StreamCall<Response> {
   #onDrain: (() => void) | null = null;
   #onAbort: () => void = () => {};
 
-  constructor(windowMessages: number) {
+  constructor(windowMessages: number, requireLeader = false) {
+    this.context = { ...CONTEXT, requireLeader };
     this.#windowMessages = windowMessages;
     this.#left = windowMessages;
   }
