@@ -19,7 +19,7 @@ export function newTestNode(
     previous: { index: 0, term: 0 },
     entries,
     configuration,
-    database: { consistentIndex: () => 0 },
+    database: { consistentIndex: () => 0, consistentTerm: () => 0 },
   } as unknown as Bootstrapped;
   return new RaftNode({
     storage,
