@@ -34,6 +34,8 @@ const schema = z.object({
   "backend-batch-limit": z.number(),
   "max-txn-ops": z.number(),
   "max-request-bytes": z.number(),
+  "strict-reconfig-check": z.boolean(),
+  "max-learners": z.number(),
   "max-concurrent-streams": z.number(),
   "enable-grpc-gateway": z.boolean(),
   "grpc-keepalive-min-time": z.number(),

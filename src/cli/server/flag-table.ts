@@ -81,12 +81,12 @@ const clustering: FlagRow[] = [
   row("discovery-cacert", "string", "", "v3 discovery: CA.", "ignored"),
   row("discovery-user", "string", "", "v3 discovery: user.", "ignored"),
   row("discovery-password", "string", "", "v3 discovery: password.", "ignored"),
-  row("strict-reconfig-check", "bool", "true", "Refuse changes that would lose quorum.", "ignored"),
+  row("strict-reconfig-check", "bool", "true", "Refuse changes that would lose quorum."),
   row("pre-vote", "bool", "true", "Ask before an election.", "ignored"),
   row("auto-compaction-mode", "string", "periodic", "periodic or revision."),
   row("auto-compaction-retention", "string", "0", "What auto compaction keeps; 0 is off."),
   row("v2-deprecation", "string", "write-only", "Phase of the v2 deprecation.", "ignored"),
-  row("max-learners", "int", "1", "Most learners in the cluster.", "ignored"),
+  row("max-learners", "int", "1", "Most learners in the cluster."),
 ];
 
 const security: FlagRow[] = [
