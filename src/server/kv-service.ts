@@ -38,6 +38,7 @@ import {
   txnCost,
 } from "../state-machine/index.ts";
 import type { Compactor } from "./compactor.ts";
+import { keepRange, keepTxn } from "./kept-request.ts";
 import type { Proposer } from "./proposer.ts";
 import type { QuotaGuard } from "./quota-guard.ts";
 import { startRangeStream } from "./range-stream.ts";
@@ -80,6 +81,7 @@ export class KvServer implements KvService {
       this.#serveRange(request, call);
       return;
     }
+    keepRange(request);
     this.#parts.reads.wait((failure) => {
       if (failure !== null) call.fail(failure);
       else this.#serveRange(request, call);
@@ -119,10 +121,11 @@ export class KvServer implements KvService {
       return;
     }
     const start = () => startRangeStream(this.#parts, request, call);
-    if (request.serializable) {
+    if (request.serializable || this.#parts.reads.isReady()) {
       start();
       return;
     }
+    keepRange(request);
     this.#parts.reads.wait((failure) => {
       if (failure !== null) call.fail(failure);
       else start();
@@ -162,28 +165,31 @@ export class KvServer implements KvService {
   }
 
   #readTxn(request: TxnRequest, call: UnaryCall<TxnResponseInit>): void {
-    const { store, view, headers, reads, slicedTxn } = this.#parts;
-    const serve = () => {
-      if (slicedTxn.isLong(request)) {
-        slicedTxn.start(request, call);
-        return;
-      }
-      const response = runReadOnly(view, request);
-      if (response instanceof EtcdError) {
-        call.fail(response);
-        return;
-      }
-      response.header = headers.header(store.revision());
-      call.succeed(response);
-    };
-    if (isSerializableTxn(request)) {
-      serve();
+    const { reads } = this.#parts;
+    if (isSerializableTxn(request) || reads.isReady()) {
+      this.#serveTxn(request, call);
       return;
     }
+    const kept = keepTxn(request);
     reads.wait((failure) => {
       if (failure !== null) call.fail(failure);
-      else serve();
+      else this.#serveTxn(kept, call);
     });
+  }
+
+  #serveTxn(request: TxnRequest, call: UnaryCall<TxnResponseInit>): void {
+    const { store, view, headers, slicedTxn } = this.#parts;
+    if (slicedTxn.isLong(request)) {
+      slicedTxn.start(request, call);
+      return;
+    }
+    const response = runReadOnly(view, request);
+    if (response instanceof EtcdError) {
+      call.fail(response);
+      return;
+    }
+    response.header = headers.header(store.revision());
+    call.succeed(response);
   }
 
   compact(request: CompactionRequest, call: UnaryCall<CompactionResponseInit>): void {
