@@ -245,9 +245,9 @@ export class Store implements ChangeSource {
 
   /**
    * HashKV at a revision (0: newest) in steps. A hash that a compaction made at exactly that
-   * revision is answered at once, as etcd does.
+   * revision is answered at once, as etcd does, unless it has to be computed anew.
    */
-  beginHash(revision: number): KeyValueHashTask | KeyValueHash | RevisionProblem {
+  beginHash(revision: number, isAnew = false): KeyValueHashTask | KeyValueHash | RevisionProblem {
     if (revision < 0) {
       // As etcd: nothing is at or before a negative revision, and that is what is hashed.
       const { revision: hashRevision, compactRevision } = this.#core;
@@ -257,7 +257,7 @@ export class Store implements ChangeSource {
     // Not for 0: a compaction at revision 0 must not answer for the newest one (on a real member it
     // does).
     const known = this.#hashes.find((hash) => hash.hashRevision === revision && revision > 0);
-    if (known !== undefined) return known;
+    if (known !== undefined && !isAnew) return known;
     const problem = this.revisionProblem(at);
     return problem ?? new KeyValueHashTask(() => this.#core, at);
   }
