@@ -182,6 +182,27 @@ export const divergences: readonly Divergence[] = [
       "the put of the second.",
     reason: "No request may end a server, and no acknowledged write may be lost.",
   },
+  {
+    id: "member-update-learner",
+    etcd: "MemberUpdate of a learner makes it look like a voter in member lists.",
+    cairn: "It stays a learner, as in etcd 3.6 and later.",
+    reason: "It has no vote before it is promoted.",
+    expect: expectStillLearner,
+  },
+  {
+    id: "member-update-urls",
+    etcd: "MemberUpdate takes any texts as URLs, also none; the other members end when they apply them.",
+    cairn: "Refuses what MemberAdd refuses: `etcdserver: given member URLs are invalid`.",
+    reason: "No request may end a server.",
+  },
+  {
+    id: "last-voter",
+    etcd: "Without --strict-reconfig-check the last voter can be removed, which ends it for good.",
+    cairn:
+      "Refuses: `etcdserver: re-configuration failed due to not enough started members`, the answer " +
+      "that etcd gives with the check.",
+    reason: "No request may end a server, and a cluster without voters can never be repaired.",
+  },
 ];
 
 const versionPattern = /^3\.7\.\d+$/;
@@ -233,6 +254,22 @@ function expectWatchIdRefused(step: Step): Json | undefined {
   if (Number.isSafeInteger(asked)) return undefined;
   const cancel_reason = "mvcc: watch ID beyond 2^53 is not supported";
   return { ...step.answer, watch_id: "-1", created: true, canceled: true, cancel_reason };
+}
+
+function expectStillLearner(step: Step, cairn: Step): Json | undefined {
+  if (step.call !== "Cluster/MemberUpdate") return undefined;
+  const ID = (step.request as JsonObject).ID;
+  const learners = membersOf(cairn.answer).filter((each) => each.isLearner === true);
+  if (!learners.some((each) => each.ID === ID)) return undefined;
+  const members = membersOf(step.answer).map((each) =>
+    each.ID === ID ? { ...each, isLearner: true } : each,
+  );
+  return { ok: { ...((step.answer as JsonObject).ok as JsonObject), members } };
+}
+
+function membersOf(answer: Json): JsonObject[] {
+  const response = (answer as JsonObject).ok as JsonObject | undefined;
+  return (response?.members ?? []) as JsonObject[];
 }
 
 function expectHashRevision(step: Step): Json | undefined {
