@@ -1,7 +1,8 @@
 /** A hold on one committed state of the database: as a stream of bytes, or row by row. Close it. */
 import type { BucketReader, ReadTransaction, SnapshotReader } from "../bbolt/index.ts";
-import { type BucketName, bucketNameBytes } from "./buckets.ts";
+import { type BucketName, bucketNameBytes, META_CONSISTENT_INDEX, META_TERM } from "./buckets.ts";
 import { DatabaseDamage } from "./database-damage.ts";
+import { readUint64 } from "./revision-key.ts";
 import { RevisionRows } from "./revision-rows.ts";
 
 export class DatabaseSnapshot {
@@ -15,6 +16,15 @@ export class DatabaseSnapshot {
     this.#stream = stream;
     this.#path = path;
     this.#closed = closed;
+  }
+
+  /** The last log entry whose effects are in this state. */
+  get consistentIndex(): number {
+    return this.#number(META_CONSISTENT_INDEX);
+  }
+
+  get consistentTerm(): number {
+    return this.#number(META_TERM);
   }
 
   /** Length of the stream: a whole bbolt file, a multiple of its page size. */
@@ -50,6 +60,11 @@ export class DatabaseSnapshot {
   /** Walks the `key` bucket of this state from (main, sub) on. */
   rows(main: number, sub: number): RevisionRows {
     return new RevisionRows(this.#bucket("key").cursor(), this.#path, main, sub);
+  }
+
+  #number(key: Uint8Array): number {
+    const value = this.get("meta", key);
+    return value === undefined || value.length !== 8 ? 0 : readUint64(value, 0);
   }
 
   #bucket(name: BucketName): BucketReader {

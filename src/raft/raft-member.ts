@@ -160,6 +160,11 @@ export class RaftMember {
     if (role.kind === "leader") snapshotReported(role, member, succeeded);
   }
 
+  /** The snapshot that was received and is not reported persisted yet; 0 for none. */
+  get pendingSnapshotIndex(): number {
+    return this.#core.log.unstable.snapshot?.index ?? 0;
+  }
+
   /** What must be done now; null when there is nothing. */
   takeReady(): RaftReady | null {
     const core = this.#core;

@@ -62,9 +62,11 @@ export class Compactor {
     const result = store.compactionStep(ROWS_PER_STEP);
     instruments.compactionPauseMs.observe(clock.monotonicMs() - startMs);
     this.#parts.committer.noteWrites();
-    if (result === undefined) return true;
+    if (result === undefined && store.isCompacting()) return true;
     this.#running = false;
-    this.#finished(result);
+    // A received snapshot replaced the state, and in that one there is nothing left to sweep.
+    if (result === undefined) this.#answer();
+    else this.#finished(result);
     this.wake();
     return false;
   }

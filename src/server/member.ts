@@ -11,12 +11,14 @@ import { CallGate } from "./call-gate.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { setClusterVersion } from "./cluster-version.ts";
 import { Compactor } from "./compactor.ts";
+import { CorruptionChecker } from "./corruption-checker.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { advanceFirstElection } from "./election-advance.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { type HandOverParts, handOver } from "./hand-over.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import { MemberHashes } from "./member-hashes.ts";
 import { electionTimeoutTicks, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
 import { checkpointPath, type MemberState, openState } from "./member-state.ts";
@@ -30,6 +32,7 @@ import { Reads } from "./reads.ts";
 import { HeaderFactory } from "./response-header.ts";
 import { SnapshotTraffic } from "./snapshot-traffic.ts";
 import { Snapshotter } from "./snapshotter.ts";
+import { StartProblem } from "./start-problem.ts";
 import { timeoutError } from "./timeout-error.ts";
 
 export class Member {
@@ -57,6 +60,9 @@ export class Member {
   readonly #checkpointer: Checkpointer;
   readonly #autoCompactor: AutoCompactor;
   readonly #applier: EntryApplier;
+  readonly #corruption: CorruptionChecker;
+  /** False while it still compares its data with the others': then raft's messages are lost on it. */
+  #takesPart = false;
   #stopped = false;
 
   constructor(options: MemberOptions) {
@@ -89,7 +95,10 @@ export class Member {
       onMembership: (index, change) => this.#changeMembership(index, change),
     });
     this.diskWatch = new DiskWatch(logger, options.electionTimeoutMs);
-    this.#snapshots = new SnapshotTraffic({ options, state, committer, background });
+    this.#snapshots = new SnapshotTraffic({
+      ...{ options, state, committer, background },
+      wake: () => this.loop.wake(),
+    });
     const loop = new RaftLoop({
       ...{ clock, node, wal, transport, reads: this.reads },
       tickIntervalMs: options.heartbeatIntervalMs,
@@ -135,6 +144,17 @@ export class Member {
       leaseKeeper: this.leaseKeeper,
     });
     this.services.lease.registerPeerRequests(this.peerRequests);
+    const hashes = new MemberHashes({
+      ...{ store, database, background, transport, clock, memberId },
+      ...{ membership: state.membership, peerRequests: this.peerRequests },
+    });
+    this.#corruption = new CorruptionChecker(
+      {
+        ...{ hashes, store, proposer, reads, clock, logger, memberId },
+        ...{ raft: node, alarms: state.alarms },
+      },
+      options.corruptionChecks,
+    );
     this.gate = new CallGate({
       ...{ raft: node, clock, electionTimeoutMs: options.electionTimeoutMs },
       isLearner: () => node.raft.configuration.learners.includes(memberId),
@@ -151,34 +171,53 @@ export class Member {
     return this.state.storage.clusterId;
   }
 
-  /** Takes part from now on; `ready` is called once this member published itself through the log. */
-  start(ready: () => void): void {
+  /**
+   * Takes part from now on; `ready` is called once this member published itself through the log. `refused` is called
+   * instead where other members have other data; then there is nothing left but to stop.
+   */
+  start(ready: () => void, refused: (problem: StartProblem) => void = throwIt): void {
     const { options, state } = this;
-    const { transport, clock, logger, name, clientUrls } = options;
+    const { transport } = options;
     // What a first start put into the log counts as committed: it is durable before anything is done with it.
     state.storage.wal.flush(() => {
       if (this.#stopped) return;
       transport.start({
         receive: (messages) => {
+          if (!this.#takesPart) return;
           for (let i = 0; i < messages.length; i++) this.raft.raft.step(messages[i]!);
           this.loop.wake();
         },
         unreachable: (member) => this.raft.raft.reportUnreachable(member),
-        beginSnapshot: (transfer) => this.#snapshots.begin(transfer),
+        beginSnapshot: (transfer) => (this.#takesPart ? this.#snapshots.begin(transfer) : null),
         request: (from, request, body, respond) =>
           this.peerRequests.handle(from, request, body, respond),
         removed: () => options.onRemoved(),
       });
       this.#updatePeers();
-      this.loop.start();
-      this.#campaignAlone();
-      this.#advanceElection();
-      const { memberId, clusterId } = this;
-      const parts = { proposer: this.#proposer, clock, logger, name, clientUrls };
-      publish({ ...parts, memberId, clusterId }, () => this.#stopped, ready);
-      this.compactor.wake();
-      this.#autoCompactor.start();
+      if (state.storage.isNew) {
+        this.#takePart(ready);
+        return;
+      }
+      this.#corruption.initialCheck((problem) => {
+        if (this.#stopped) return;
+        if (problem === null) this.#takePart(ready);
+        else refused(new StartProblem(problem));
+      });
     });
+  }
+
+  #takePart(ready: () => void): void {
+    const { clock, logger, name, clientUrls } = this.options;
+    this.#takesPart = true;
+    this.loop.start();
+    this.#campaignAlone();
+    this.#advanceElection();
+    const { memberId, clusterId } = this;
+    const parts = { proposer: this.#proposer, clock, logger, name, clientUrls };
+    publish({ ...parts, memberId, clusterId }, () => this.#stopped, ready);
+    this.compactor.wake();
+    this.#autoCompactor.start();
+    this.#corruption.start();
   }
 
   /** Whether every request is served: a leader is known and no CORRUPT alarm stands. */
@@ -197,6 +236,7 @@ export class Member {
     this.#stopped = true;
     this.#proposer.stop();
     this.#autoCompactor.stop();
+    this.#corruption.stop();
     this.leaseKeeper.stop();
     this.services.watch.stop();
     this.services.lease.stop();
@@ -312,4 +352,8 @@ export class Member {
     this.leaseKeeper.wake();
     this.services.lease.onApplied();
   }
+}
+
+function throwIt(problem: StartProblem): never {
+  throw problem;
 }

@@ -34,7 +34,7 @@ class HeldLog {
     this.#dirty = true;
   }
 
-  saveSnapshotMark(index: number): void {
+  replaceBySnapshot(index: number): void {
     this.marks.push(index);
     this.#appended.push(-index);
   }

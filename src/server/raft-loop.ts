@@ -42,8 +42,8 @@ export class RaftLoop {
   readonly #ticker: Ticker;
   #turnScheduled = false;
   #inTurn = false;
-  /** A received snapshot is being made the state: no later Ready is reported before its own. */
-  #isInstalling = false;
+  /** Received snapshots that are being made the state: no later Ready is reported before their own. */
+  #installing = 0;
   #persistedWhileInstalling = 0;
   /** Since when the oldest unfinished sync runs; Infinity for none. */
   #syncingSinceMs = Number.POSITIVE_INFINITY;
@@ -159,9 +159,9 @@ export class RaftLoop {
     const { node, wal, reads } = this.#options;
     if (ready.messages.length > 0) this.#send(ready);
     if (ready.snapshot !== null) {
-      this.#isInstalling = true;
+      this.#installing++;
       this.#queue.clear();
-      wal.saveSnapshotMark(ready.snapshot.index, ready.snapshot.term);
+      wal.replaceBySnapshot(ready.snapshot.index, ready.snapshot.term);
       node.storage.installSnapshot(ready.snapshot);
     }
     wal.append(ready.entries, ready.hardState);
@@ -196,8 +196,8 @@ export class RaftLoop {
   }
 
   #durable(sequence: number): void {
-    if (this.#isInstalling) {
-      this.#persistedWhileInstalling = sequence;
+    if (this.#installing > 0) {
+      this.#persistedWhileInstalling = Math.max(this.#persistedWhileInstalling, sequence);
       return;
     }
     this.#options.node.raft.persisted(sequence);
@@ -210,7 +210,7 @@ export class RaftLoop {
     this.#persistedWhileInstalling = Math.max(this.#persistedWhileInstalling, sequence);
     this.#options.installSnapshot(mark, () => {
       if (this.#stopped) return;
-      this.#isInstalling = false;
+      if (--this.#installing > 0) return;
       const persisted = this.#persistedWhileInstalling;
       this.#persistedWhileInstalling = 0;
       this.#durable(persisted);

@@ -93,6 +93,14 @@ export class StateMachine {
     };
   }
 
+  /** The database holds another, later state: that of a snapshot. */
+  reload(): void {
+    const { database } = this.#parts;
+    assert(database.consistentIndex() >= this.#appliedIndex, "a received state is not older");
+    this.#appliedIndex = database.consistentIndex();
+    this.#appliedTerm = database.consistentTerm();
+  }
+
   appliedIndex(): number {
     return this.#appliedIndex;
   }

@@ -17,6 +17,7 @@ import { DEFAULT_SEGMENT_BYTES, FLAG_CLOSED, FLAG_MARK, KIND_SNAPSHOT_MARK } fro
 import { NextSegment } from "./next-segment.ts";
 import { QuietTimer } from "./quiet-timer.ts";
 import { recoverLog } from "./recovery.ts";
+import { releaseSegments } from "./release-segments.ts";
 import { RestartPoint } from "./restart-point.ts";
 import { type SegmentName, segmentName } from "./segment-name.ts";
 import type { ChainState } from "./segment-reader.ts";
@@ -223,15 +224,7 @@ export class WriteAheadLog {
 
   /** Removes whole segments that hold nothing at or after `index`; returns their names. Keeps at least one. */
   releaseBefore(index: number): string[] {
-    let keep = this.#segments.length - 1;
-    while (keep > 0 && this.#segments[keep]!.firstIndex > index) keep--;
-    const removed: string[] = [];
-    // Oldest first: a crash in between leaves no gap. Names that come back after a crash do no harm.
-    for (const name of this.#segments.splice(0, keep)) {
-      this.#disk.remove(this.#pathOf(name));
-      removed.push(name.file);
-    }
-    return removed;
+    return releaseSegments(this.#disk, this.#directory, this.#segments, index);
   }
 
   statistics(): WalStatistics {
