@@ -24,6 +24,7 @@ export {
 } from "./http2/index.ts";
 export type { ListenerOptions } from "./listener.ts";
 export { Listener } from "./listener.ts";
+export type { UpgradeHandler, UpgradeRequest } from "./listener-first-bytes.ts";
 export { inflateGzip } from "./listener-inflate.ts";
 export { createMetricsRenderer, type MetricsOptions } from "./metrics.ts";
 export { CallDurations, type GrpcCallCounts } from "./metrics-grpc.ts";

@@ -13,6 +13,7 @@ import {
 import type { Clock, Logger } from "../io/index.ts";
 import {
   CertificateReload,
+  certificateProblem,
   clientName,
   readTlsMaterial,
   type TlsFiles,
@@ -21,7 +22,6 @@ import {
 import type { FetchHandler, RequestInfo } from "./fetch-handler.ts";
 import type { GrpcServer } from "./grpc/index.ts";
 import {
-  CLIENT_PREFACE,
   DEFAULT_HTTP2_LIMITS,
   DEFAULT_KEEPALIVE,
   type Http2Limits,
@@ -29,6 +29,7 @@ import {
   OutputPool,
 } from "./http2/index.ts";
 import { type ListenAddress, parseListenUrl, peerAddressOf } from "./listener-address.ts";
+import { type FirstBytes, protocolOf, type UpgradeHandler } from "./listener-first-bytes.ts";
 import { Http1Server } from "./listener-http1.ts";
 import { Http2Session, type SessionServices } from "./listener-session.ts";
 
@@ -43,6 +44,8 @@ export interface ListenerOptions {
   readonly grpc?: GrpcServer;
   /** Absent: nothing but gRPC is served here. */
   readonly fetch?: FetchHandler;
+  /** Takes over the connections that ask for its protocol. */
+  readonly upgrade?: UpgradeHandler;
   readonly limits?: Http2Limits;
   readonly keepalive?: KeepaliveOptions;
   /** Shared by the listeners of a process. */
@@ -58,7 +61,6 @@ export interface ListenerOptions {
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 const DEFAULT_HEADER_TIMEOUT_MS = 5 * 60_000;
 const BACKLOG = 1024;
-const PREFACE_BYTES = Buffer.from(CLIENT_PREFACE, "latin1");
 const POLL_INTERVAL_MS = 10;
 /** Close events come in the next turns of the event loop. */
 const CLOSE_WAIT_MS_MAX = 1000;
@@ -237,6 +239,12 @@ export class Listener implements SessionServices {
 
   #onSecure(socket: TLSSocket): void {
     if (!this.#sockets.has(socket) && !this.#track(socket)) return;
+    const { tls } = this.#options;
+    const problem = tls === undefined ? null : certificateProblem(socket, tls);
+    if (problem !== null) {
+      this.#onRejected(new Error(problem), socket);
+      return;
+    }
     const info: RequestInfo = {
       peerAddress: peerAddressOf(socket),
       peerName: clientName(socket),
@@ -247,7 +255,7 @@ export class Listener implements SessionServices {
     else this.#peek(socket, info);
   }
 
-  /** Waits for as many bytes as it takes to tell HTTP/2 from the rest. */
+  /** Waits for as many bytes as it takes to tell what is spoken. */
   #peek(socket: Socket, info: RequestInfo): void {
     let seen: Buffer | null = null;
     const timeoutMs = this.#options.headerTimeoutMs ?? DEFAULT_HEADER_TIMEOUT_MS;
@@ -255,17 +263,30 @@ export class Listener implements SessionServices {
     const onClose = (): void => timer.cancel();
     const onData = (chunk: Buffer): void => {
       seen = seen === null ? chunk : Buffer.concat([seen, chunk]);
-      const count = Math.min(seen.length, PREFACE_BYTES.length);
-      const isPreface = seen.compare(PREFACE_BYTES, 0, count, 0, count) === 0;
-      if (isPreface && count < PREFACE_BYTES.length) return;
+      const found = protocolOf(seen, this.#options.upgrade?.path ?? null);
+      if (found === "more") return;
       timer.cancel();
       socket.off("data", onData);
       socket.off("close", onClose);
-      if (isPreface) this.#startHttp2(socket, info, seen);
-      else this.#startHttp1(socket, info, seen);
+      this.#startProtocol(found, socket, info, seen);
     };
     socket.on("close", onClose);
     socket.on("data", onData);
+  }
+
+  #startProtocol(
+    found: Exclude<FirstBytes, "more">,
+    socket: Socket,
+    info: RequestInfo,
+    seen: Buffer,
+  ): void {
+    if (found === "http2") this.#startHttp2(socket, info, seen);
+    else if (found === "http1") this.#startHttp1(socket, info, seen);
+    else {
+      socket.setNoDelay(true);
+      const request = { headers: found.headers, peerAddress: info.peerAddress };
+      this.#options.upgrade?.accept(request, socket, seen.subarray(found.bodyOffset));
+    }
   }
 
   #startHttp2(socket: Socket, info: RequestInfo, seen: Buffer | null): void {

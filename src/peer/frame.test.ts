@@ -12,7 +12,7 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 function framesOf(messages: readonly Message[]): Uint8Array {
   const writer = new FrameWriter(16);
   for (const message of messages) writeMessage(message, writer);
-  return writer.detach();
+  return writer.done();
 }
 
 interface Read {

@@ -98,13 +98,9 @@ export class FrameWriter {
     return this.bytes.subarray(this.length - count, this.length);
   }
 
-  /** Everything so far; the caller keeps the buffer, the writer begins a new one. */
-  detach(): Uint8Array {
-    const out = this.bytes.subarray(0, this.length);
-    this.bytes = new Uint8Array(START_BYTES);
-    this.#view = new DataView(this.bytes.buffer);
-    this.length = 0;
-    return out;
+  /** Everything so far, as a view: for a writer that is not used again. */
+  done(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
   }
 
   #reserve(count: number): void {
