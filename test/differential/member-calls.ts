@@ -6,7 +6,7 @@ import { type CallOptions, method, type Outcome } from "./grpc-client.ts";
 import type { Json, JsonObject } from "./plain.ts";
 import type { Side } from "./side.ts";
 
-const DEADLINE_EXCEEDED = 4;
+const LATE = /deadline exceeded|request timed out/i;
 
 export class MemberCalls {
   readonly #side: Side;
@@ -70,8 +70,8 @@ export class MemberCalls {
   }
 
   #note(name: string, request: JsonObject, outcome: Outcome): void {
-    // A deadline may end a call on either side, with another text.
-    const isLate = "error" in outcome && outcome.error.code === DEADLINE_EXCEEDED;
+    // Client and server watch the same deadline: whoever is first words it.
+    const isLate = "error" in outcome && LATE.test(outcome.error.details);
     const answer = isLate ? "late" : this.relabel(outcome as unknown as Json);
     this.#side.note(`Cluster/${name}`, this.relabel(request), answer);
   }
