@@ -57,7 +57,12 @@ export class LeaseOracle {
     if (request.kind !== "lease-grant") return 0;
     const ttlSeconds = 1 + this.#world.random("leases").below(this.#ttlSecondsMax);
     const aliveUntilMs = Number.NEGATIVE_INFINITY;
-    this.#leases.set(request.lease, { ttlSeconds, aliveUntilMs, isRevokeAsked: false, isGone: false });
+    this.#leases.set(request.lease, {
+      ttlSeconds,
+      aliveUntilMs,
+      isRevokeAsked: false,
+      isGone: false,
+    });
     // It may expire at any time from now on: a revocation that nobody asks for.
     const expiry = { kind: "lease-revoke", lease: request.lease } as const;
     this.#recorder.record(this.#recorder.newClient(), expiry, calledMs, { kind: "unknown" });

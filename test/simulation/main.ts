@@ -15,6 +15,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     focus: { type: "string" },
     trace: { type: "string" },
+    /** Every member keeps its whole log. */
+    wholeLogs: { type: "boolean", default: false },
     lines: { type: "string", default: "60" },
     keepGoing: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -73,13 +75,27 @@ function main(): void {
   const trace: string[] = [];
   const traceSink = values.trace === undefined ? undefined : (line: string) => trace.push(line);
   const focus = values.focus === undefined ? {} : { focus: values.focus };
+  const settings = values.wholeLogs ? { settings: { catchupEntries: 1_000_000 } } : {};
   for (let seed = first; seed < first + count; seed++) {
     const seedMs = performance.now();
-    const result = runSeed({ seed, ...focus, ...(traceSink === undefined ? {} : { traceSink }) });
+    const result = runSeed({
+      seed,
+      ...focus,
+      ...settings,
+      ...(traceSink === undefined ? {} : { traceSink }),
+    });
     add(result);
     if (values.verbose) {
       const tookMs = (performance.now() - seedMs).toFixed(0);
-      console.log(seed, result.profile.name, result.profile.size, `${tookMs} ms`, result.events, result.requests, result.traceHash);
+      console.log(
+        seed,
+        result.profile.name,
+        result.profile.size,
+        `${tookMs} ms`,
+        result.events,
+        result.requests,
+        result.traceHash,
+      );
     }
     if (result.violations.length > 0) {
       totals.violations += result.violations.length;

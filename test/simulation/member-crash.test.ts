@@ -88,6 +88,7 @@ class Simulation {
         retention: { mode: "off" },
         leaseCheckpoints: true,
         features: [],
+        corruptionChecks: { initial: false, periodMs: 0, compactionPeriodMs: 0 },
         slowApplyMs: 100,
       });
       this.member = member;

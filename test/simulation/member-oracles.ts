@@ -8,8 +8,8 @@ import { LeadersByTerm } from "./checkers/one-leader-per-term.ts";
 import { SameState } from "./checkers/same-state.ts";
 import type { LeaseOracle } from "./lease-oracle.ts";
 import type { Recorder } from "./recorder.ts";
-import { stateFingerprint, TextHash } from "./state-fingerprint.ts";
 import type { SimWorld } from "./sim-world.ts";
+import { stateFingerprint, TextHash } from "./state-fingerprint.ts";
 
 /** The whole state is compared at every index that this divides. */
 const FINGERPRINT_INTERVAL = 16;

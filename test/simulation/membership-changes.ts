@@ -43,7 +43,7 @@ export class MembershipChanges {
     const retired = this.#cluster.members.find(({ isRotten, isRetired }) => isRotten && isRetired);
     const member = retired ?? this.#pick(this.#cluster.members.filter(({ isUp }) => isUp));
     if (member === null) return false;
-    this.#begin();
+    this.#isBusy = true;
     this.#world.note(`replace ${member.name}`);
     this.#removeMember(member, (removed) => {
       if (!removed) {
@@ -57,7 +57,7 @@ export class MembershipChanges {
   }
 
   #add(asLearner: boolean): boolean {
-    this.#begin();
+    this.#isBusy = true;
     const machine = this.#cluster.addMachine({ kind: "new", initialCluster: "" });
     machine.isRetired = true;
     this.#join(machine, asLearner);
@@ -77,21 +77,36 @@ export class MembershipChanges {
     ask(() => {
       // Also without an answer it may have been added: what the members say counts.
       this.#world.after(500, () => {
-        const remote = this.#remoteWith(machine.peerUrl);
-        if (remote === null) {
-          this.#isBusy = false;
-          return;
-        }
-        const names = remote.members.map(({ name, peerUrls }) => ({ name: name || "x", peerUrls }));
-        const others = names.filter(({ peerUrls }) => !peerUrls.includes(machine.peerUrl));
-        const parts = others.map(({ name, peerUrls }) => `${name}=${peerUrls[0]}`);
-        const initialCluster = [...parts, `${machine.name}=${machine.peerUrl}`].join(",");
-        machine.wipe({ kind: "join", initialCluster, remote });
-        machine.start();
-        if (asLearner) this.#promote(machine, PROMOTE_TRIES_MAX);
+        if (!this.#begin(machine)) this.#isBusy = false;
+        else if (asLearner) this.#promote(machine, PROMOTE_TRIES_MAX);
         else this.#isBusy = false;
       });
     });
+  }
+
+  /**
+   * Begins on an empty machine what the members know as one of theirs; false when they do not. What they
+   * call by an id that ran here before is not begun anew: it would have forgotten what it promised.
+   */
+  #begin(machine: SimMember): boolean {
+    const remote = this.#remoteWith(machine.peerUrl);
+    const self = remote?.members.find(({ peerUrls }) => peerUrls.includes(machine.peerUrl));
+    if (remote === null || self === undefined || machine.pastIds.has(self.id)) return false;
+    const names = remote.members.map(({ id, name, peerUrls }) => ({
+      name: name || `x${id}`,
+      peerUrls,
+    }));
+    const others = names.filter(({ peerUrls }) => !peerUrls.includes(machine.peerUrl));
+    const parts = others.map(({ name, peerUrls }) => `${name}=${peerUrls[0]}`);
+    const initialCluster = [...parts, `${machine.name}=${machine.peerUrl}`].join(",");
+    machine.wipe({ kind: "join", initialCluster, remote });
+    machine.start();
+    return true;
+  }
+
+  /** Somebody was added whose machine never began: without it there may be no majority. */
+  finish(): void {
+    for (const machine of this.#cluster.members) if (!machine.isUp) this.#begin(machine);
   }
 
   #promote(machine: SimMember, triesLeft: number): void {
@@ -116,7 +131,7 @@ export class MembershipChanges {
     const candidates = this.#cluster.members.filter(({ isUp, isRetired }) => isUp && !isRetired);
     const member = isLeaderWanted ? leader : this.#pick(candidates);
     if (member === null || candidates.length < 3) return false;
-    this.#begin();
+    this.#isBusy = true;
     this.#world.note(`remove ${member.name}`);
     this.#removeMember(member, () => {
       this.#isBusy = false;
@@ -180,10 +195,6 @@ export class MembershipChanges {
 
   #membersKnown() {
     return this.#cluster.leader()?.member?.state.membership.members() ?? [];
-  }
-
-  #begin(): void {
-    this.#isBusy = true;
   }
 
   #pick<Item>(items: readonly Item[]): Item | null {

@@ -5,7 +5,11 @@ import type { ChangeBatch } from "../../src/mvcc/index.ts";
 import type { Outcome } from "./checkers/history.ts";
 import type { KvEntry } from "./checkers/kv-model.ts";
 import type { KvRequest, KvResponse } from "./checkers/kv-operations.ts";
-import { type KvChange, type RevisionChanges, RevisionHistory } from "./checkers/revision-history.ts";
+import {
+  type KvChange,
+  type RevisionChanges,
+  RevisionHistory,
+} from "./checkers/revision-history.ts";
 import type { Violation } from "./checkers/violations.ts";
 import type { RecordedWatch } from "./checkers/watch-checks.ts";
 
@@ -34,12 +38,7 @@ export class Recorder {
     if (violation !== null) this.violations.push(violation);
   }
 
-  record(
-    client: number,
-    input: KvRequest,
-    callTime: number,
-    outcome: Outcome<KvResponse>,
-  ): void {
+  record(client: number, input: KvRequest, callTime: number, outcome: Outcome<KvResponse>): void {
     this.outcomes[outcome.kind]++;
     this.entries.push({ client, input, callTime, outcome });
   }
@@ -66,7 +65,9 @@ function sameBatch(a: ChangeBatch, b: ChangeBatch): boolean {
   if (a.events.length !== b.events.length) return false;
   return a.events.every((each, at) => {
     const other = b.events[at]!;
-    return each.type === other.type && equalBytes(each.key, other.key) && equalBytes(each.kv, other.kv);
+    return (
+      each.type === other.type && equalBytes(each.key, other.key) && equalBytes(each.kv, other.kv)
+    );
   });
 }
 

@@ -107,7 +107,8 @@ export class RequestMaker {
     this.revision = Math.max(this.revision, answer.revision);
     if (request.kind === "put") this.#modRevisions.set(request.key, answer.revision);
     if (request.kind === "lease-grant") this.#leases.push(request.lease);
-    if (request.kind === "compact") this.compactRevision = Math.max(this.compactRevision, request.revision);
+    if (request.kind === "compact")
+      this.compactRevision = Math.max(this.compactRevision, request.revision);
     if (this.#leases.length > 12) this.#leases.shift();
     if (answer.kind !== "range") return;
     for (const each of answer.keyValues ?? []) this.#modRevisions.set(each.key, each.modRevision);
@@ -143,7 +144,12 @@ export class RequestMaker {
 
   /** Writes and reads the past: refused as a whole when that was compacted. */
   #pastTxn(random: SeededRandom): KvRequest {
-    const put = { kind: "put", key: this.#key(random), value: this.#value(random), lease: 0n } as const;
+    const put = {
+      kind: "put",
+      key: this.#key(random),
+      value: this.#value(random),
+      lease: 0n,
+    } as const;
     const past = range(this.#key(random), { revision: this.#past(random) });
     return { kind: "txn", compares: [], success: [past, put], failure: [] };
   }

@@ -1,5 +1,6 @@
 /** All members of a run, and what happens when one of them ends by itself. */
 import { AssertionError } from "../../src/base/assert.ts";
+import { DiskError } from "../../src/io/index.ts";
 import type { SeededRandom } from "../disk/seeded-random.ts";
 import type { MemberOracles } from "./member-oracles.ts";
 import type { Recorder } from "./recorder.ts";
@@ -8,7 +9,6 @@ import type { SimNetwork } from "./sim-network.ts";
 import type { ProcessEnd } from "./sim-process.ts";
 import type { SimWorld } from "./sim-world.ts";
 import { stateFingerprint } from "./state-fingerprint.ts";
-
 
 export interface ClusterParts {
   readonly world: SimWorld;
@@ -89,7 +89,8 @@ export class SimCluster {
       if (member === null) return `${name} is down`;
       if (!voters.has(each.memberId)) continue;
       if (!each.isReady) return `${name} is not ready`;
-      if (member.raft.leader() !== leader.memberId) return `${name} follows ${member.raft.leader()}`;
+      if (member.raft.leader() !== leader.memberId)
+        return `${name} follows ${member.raft.leader()}`;
       const applied = member.state.stateMachine.appliedIndex();
       if (applied !== commit) return `${name} applied ${applied} of ${commit}`;
     }
@@ -122,7 +123,10 @@ export class SimCluster {
       this.restartLater(member);
       return;
     }
-    if (end.kind === "exit" && end.reason.startsWith("disk")) {
+    const isDiskFailure =
+      (end.kind === "exit" && end.reason.startsWith("disk")) ||
+      (end.kind === "broken" && end.error instanceof DiskError);
+    if (isDiskFailure) {
       // The machine is rebooted: pages that could not be written are gone.
       member.losePower(this.#random.below(2 ** 31));
       member.disk.capacityBytes = Number.POSITIVE_INFINITY;

@@ -1,12 +1,12 @@
 /** The hand that breaks things: each fault of the plan comes at random times, and most of them end again. */
 import type { SeededRandom } from "../disk/seeded-random.ts";
+import { ClientCall } from "./client-call.ts";
 import { MembershipChanges } from "./membership-changes.ts";
 import type { SimCluster } from "./sim-cluster.ts";
 import type { SimMember } from "./sim-member.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import { FAULT_KINDS, type FaultKind, type Profile } from "./sim-profile.ts";
 import type { SimWorld } from "./sim-world.ts";
-import { ClientCall } from "./client-call.ts";
 
 /** A stopped leader's clients may wait so long that others are elected many times over. */
 const PAUSE_MS_MAX = 6000;
@@ -45,6 +45,11 @@ export class SimFaults {
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** Ends what only this hand can end. */
+  repair(): void {
+    this.#membership.finish();
   }
 
   #plan(kind: FaultKind, intervalMs: number): void {
@@ -145,7 +150,10 @@ export class SimFaults {
     if (withPower) member.losePower(this.#random.below(2 ** 31));
     else member.kill();
     // Some come back at once: right after they promised something.
-    this.#cluster.restartLater(member, this.#random.chance(0.4) ? this.#random.below(50) : undefined);
+    this.#cluster.restartLater(
+      member,
+      this.#random.chance(0.4) ? this.#random.below(50) : undefined,
+    );
   }
 
   #pause(member: SimMember | null): boolean {

@@ -9,7 +9,7 @@ import { Member, StartProblem } from "../../src/server/index.ts";
 import type { MemberOracles } from "./member-oracles.ts";
 import { SimDisk } from "./sim-disk.ts";
 import type { SimNetwork } from "./sim-network.ts";
-import { ProcessExit, type ProcessEnd, SimProcess } from "./sim-process.ts";
+import { type ProcessEnd, ProcessExit, SimProcess } from "./sim-process.ts";
 import { SimTransport } from "./sim-transport.ts";
 import type { SimWorld } from "./sim-world.ts";
 
@@ -50,6 +50,8 @@ export class SimMember {
   member: Member | null = null;
   /** 0n before the first start. */
   memberId = 0n;
+  /** All ids that ran here. */
+  readonly pastIds = new Set<bigint>();
   isReady = false;
   /** It refused to start, or was removed: it is not started again with this disk. */
   isRetired = false;
@@ -189,6 +191,7 @@ export class SimMember {
         retention: { mode: "off" },
         leaseCheckpoints: true,
         features: [],
+        corruptionChecks: { initial: false, periodMs: 0, compactionPeriodMs: 0 },
         slowApplyMs: 100,
       });
     } catch (error) {
@@ -197,6 +200,7 @@ export class SimMember {
     }
     this.member = member;
     this.memberId = member.memberId;
+    this.pastIds.add(member.memberId);
     this.#transport = transport;
     transport.memberId = member.memberId;
     oracles.watch(this.name, member);

@@ -150,9 +150,10 @@ export class SimNetwork {
     for (const pair of [...this.#connectedSince.keys()]) {
       if (connected.has(pair)) continue;
       this.#connectedSince.delete(pair);
-      for (const a of endpoints) for (const b of endpoints) {
-        if (a !== b && pairOf(a.name, b.name) === pair) a.connectionBroke(b.memberId);
-      }
+      for (const a of endpoints)
+        for (const b of endpoints) {
+          if (a !== b && pairOf(a.name, b.name) === pair) a.connectionBroke(b.memberId);
+        }
     }
     for (const pair of connected) {
       if (!this.#connectedSince.has(pair)) this.#connectedSince.set(pair, this.world.nowMs);

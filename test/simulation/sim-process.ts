@@ -134,7 +134,10 @@ export class SimProcess implements Clock {
     const ordered =
       first === null
         ? found
-        : [...found.filter((each) => each.kind === first), ...found.filter((each) => each.kind !== first)];
+        : [
+            ...found.filter((each) => each.kind === first),
+            ...found.filter((each) => each.kind !== first),
+          ];
     for (const event of ordered) {
       if (event.isCancelled) continue;
       const { kind, fire } = event;

@@ -82,13 +82,13 @@ export function profileOf(seed: number, wanted?: string): Profile {
   return {
     name: focus,
     size,
-    durationMs: 15_000 + random.below(45_000),
+    durationMs: 8_000 + random.below(random.chance(0.2) ? 50_000 : 17_000),
     settings: settingsOf(random, focus),
     quality: qualityOf(random),
     mix: mixOf(random, focus),
     keys: 4 + random.below(12),
     clients: 2 + random.below(4),
-    thinkMsMean: pick(random, [20, 50, 100, 200]),
+    thinkMsMean: pick(random, [15, 40, 100, 200]),
     watchers: 1 + random.below(4),
     watcherStallMsMax: focus === "compaction" || random.chance(0.4) ? 200 + random.below(4000) : 0,
     leaseSecondsMax: 2 + random.below(6),
@@ -111,7 +111,7 @@ function settingsOf(random: SeededRandom, focus: Focus): MemberSettings {
     readMode: random.chance(0.25) ? "lease" : "safe",
     clockDriftMax: 0.1,
     preVote: !random.chance(0.1),
-    batchIntervalMs: pick(random, [5, 20, 100]),
+    batchIntervalMs: pick(random, [10, 40, 100]),
     batchWritesMax: pick(random, [5, 15, 1000]),
     entriesPerSnapshot: isLagging ? 10 + random.below(30) : pick(random, [15, 50, 200, 5000]),
     catchupEntries: isLagging ? random.below(10) : pick(random, [3, 20, 5000]),
@@ -133,7 +133,8 @@ function qualityOf(random: SeededRandom): LinkQuality {
 }
 
 function mixOf(random: SeededRandom, focus: Focus): RequestMix {
-  const some = (weight: number, chance = 0.6) => (random.chance(chance) ? weight * random.next() : 0);
+  const some = (weight: number, chance = 0.6) =>
+    random.chance(chance) ? weight * random.next() : 0;
   const withLeases = focus === "leases" || random.chance(0.35);
   const lease = (weight: number) => (withLeases ? weight : 0);
   return {

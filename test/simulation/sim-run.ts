@@ -13,6 +13,7 @@ import { RequestMaker } from "./request-maker.ts";
 import { SimClient } from "./sim-clients.ts";
 import { SimCluster } from "./sim-cluster.ts";
 import { SimFaults } from "./sim-faults.ts";
+import type { MemberSettings } from "./sim-member.ts";
 import { GOOD_LINK, SimNetwork } from "./sim-network.ts";
 import { type FaultKind, type Profile, profileOf } from "./sim-profile.ts";
 import { SimWatcher } from "./sim-watcher.ts";
@@ -24,6 +25,7 @@ export interface RunOptions {
   readonly focus?: string;
   readonly traceSink?: (line: string) => void;
   readonly durationMs?: number;
+  readonly settings?: Partial<MemberSettings>;
 }
 
 export interface RunResult {
@@ -63,10 +65,14 @@ class SimRun {
   readonly #clients: SimClient[] = [];
   readonly #watchers: SimWatcher[] = [];
 
-  constructor({ seed, focus, traceSink, durationMs }: RunOptions) {
+  constructor({ seed, focus, traceSink, durationMs, settings: wanted }: RunOptions) {
     enableVerify(true);
     const drawn = profileOf(seed, focus);
-    const profile = durationMs === undefined ? drawn : { ...drawn, durationMs };
+    const profile: Profile = {
+      ...drawn,
+      durationMs: durationMs ?? drawn.durationMs,
+      settings: { ...drawn.settings, ...wanted },
+    };
     this.#profile = profile;
     this.#world = new SimWorld(seed, traceSink ?? null);
     const world = this.#world;
@@ -110,14 +116,20 @@ class SimRun {
     const maker = this.#maker;
     const leases = this.#leases;
     for (let i = 0; i < profile.clients; i++) {
-      const options = { thinkMsMean: profile.thinkMsMean, timeoutMs: CLIENT_TIMEOUT_MS, loyalty: 0.8 };
+      const options = {
+        thinkMsMean: profile.thinkMsMean,
+        timeoutMs: CLIENT_TIMEOUT_MS,
+        loyalty: 0.8,
+      };
       const client = new SimClient({ world, cluster, recorder, leases, maker }, options, `c${i}`);
       this.#clients.push(client);
       client.start();
     }
     for (let i = 0; i < profile.watchers; i++) {
       const random = world.random(`watcher kind ${i}`);
-      const range = random.chance(0.7) ? { key: "k", rangeEnd: "l" } : { key: "k00", rangeEnd: "k03" };
+      const range = random.chance(0.7)
+        ? { key: "k", rangeEnd: "l" }
+        : { key: "k00", rangeEnd: "k03" };
       const options = {
         stallMsMax: profile.watcherStallMsMax,
         progress: random.chance(0.6),
@@ -161,6 +173,7 @@ class SimRun {
     while (disagreement !== null && this.#world.nowMs < untilMs && !this.#isBroken()) {
       this.#world.runUntil(this.#world.nowMs + 200, () => this.#isBroken());
       disagreement = cluster.disagreement();
+      if (disagreement !== null) this.#faults.repair();
     }
     if (this.#isBroken()) return;
     if (disagreement !== null) {

@@ -5,17 +5,22 @@
 import {
   decodeWatchResponse,
   type EtcdError,
+  encodeWatchResponse,
   ProtoWriter,
   type RequestStream,
   type StreamCall,
-  encodeWatchResponse,
+  type WatchResponseInit,
   type WatchRequest as WireRequest,
   type WatchResponse as WireResponse,
-  type WatchResponseInit,
 } from "../../src/api/index.ts";
 import { latin1Bytes } from "../../src/base/bytes.ts";
 import type { SeededRandom } from "../disk/seeded-random.ts";
-import type { RecordedWatch, WatchedEvent, WatchRequest, WatchResponse } from "./checkers/watch-checks.ts";
+import type {
+  RecordedWatch,
+  WatchedEvent,
+  WatchRequest,
+  WatchResponse,
+} from "./checkers/watch-checks.ts";
 import { CLIENT_CONTEXT } from "./client-call.ts";
 import type { Recorder } from "./recorder.ts";
 import type { SimCluster } from "./sim-cluster.ts";
@@ -134,11 +139,13 @@ export class SimWatcher {
       watch.responses.push({ kind: "progress", revision });
       this.#saw(revision);
     } else {
-      const events = response.events.map((event): WatchedEvent => ({
-        kind: event.type === 0 ? "put" : "delete",
-        keyValue: keyValueOf(event.kv!),
-        previous: event.prev_kv === undefined ? null : keyValueOf(event.prev_kv),
-      }));
+      const events = response.events.map(
+        (event): WatchedEvent => ({
+          kind: event.type === 0 ? "put" : "delete",
+          keyValue: keyValueOf(event.kv!),
+          previous: event.prev_kv === undefined ? null : keyValueOf(event.prev_kv),
+        }),
+      );
       watch.responses.push({ kind: "events", revision, events, fragment: response.fragment });
       if (!response.fragment) this.#saw(events.at(-1)!.keyValue.modRevision);
     }
@@ -163,7 +170,12 @@ export class SimWatcher {
     if (watch !== null && watch.createdRevision >= 0) {
       const { request, createdRevision, responses } = watch;
       const name = `${this.name}.${this.#streams}`;
-      this.#recorder.watches.push({ name, request, createdRevision, responses } satisfies RecordedWatch);
+      this.#recorder.watches.push({
+        name,
+        request,
+        createdRevision,
+        responses,
+      } satisfies RecordedWatch);
     }
     this.#reopen();
   }

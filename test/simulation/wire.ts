@@ -17,12 +17,12 @@ import {
   type PutResponseInit,
   type RangeResponseInit,
   type ResponseHeaderInit,
-  type RequestOp as WireOperation,
   type ResponseOpInit,
   type Services,
-  type TxnRequest as WireTxn,
   type TxnResponseInit,
   type UnaryCall,
+  type RequestOp as WireOperation,
+  type TxnRequest as WireTxn,
 } from "../../src/api/index.ts";
 import { EMPTY_BYTES, latin1Bytes, latin1Text } from "../../src/base/bytes.ts";
 import type { Outcome } from "./checkers/history.ts";
