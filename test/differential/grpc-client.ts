@@ -47,11 +47,16 @@ const callMilliseconds = 15_000;
 export class GrpcClient {
   readonly #client: grpc.Client;
 
-  constructor(endpoint: string, credentials = grpc.credentials.createInsecure()) {
+  constructor(
+    endpoint: string,
+    credentials = grpc.credentials.createInsecure(),
+    options: Readonly<grpc.ChannelOptions> = {},
+  ) {
     this.#client = new grpc.Client(endpoint, credentials, {
       "grpc.max_receive_message_length": anySize,
       "grpc.max_send_message_length": anySize,
       "grpc.use_local_subchannel_pool": 1,
+      ...options,
     });
   }
 
