@@ -6,7 +6,7 @@ import { type CallOptions, method, type Outcome } from "./grpc-client.ts";
 import type { Json, JsonObject } from "./plain.ts";
 import type { Side } from "./side.ts";
 
-const LATE = /deadline exceeded|request timed out/i;
+const LATE = /deadline exceeded|request timed out|call cancelled/i;
 
 export class MemberCalls {
   readonly #side: Side;
