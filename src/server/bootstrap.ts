@@ -39,10 +39,10 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
   disk.makeDirectory(snapshotDirectory);
   disk.syncDirectory(`${options.dataDirectory}/member`);
   disk.syncDirectory(options.dataDirectory);
-  const database = openDatabase(options, databasePath);
+  const paths = { snapshotDirectory, databasePath };
+  const database = openDatabase(options, paths, hasLog);
   // The file's name must not be lost while the log survives.
   disk.syncDirectory(snapshotDirectory);
-  const paths = { snapshotDirectory, databasePath };
   try {
     if (first === null) return restart(options, database, paths);
     return start(options, database, paths, first);
