@@ -3,4 +3,4 @@ export type { RemoteCluster } from "./existing-cluster.ts";
 export { Member } from "./member.ts";
 export type { MemberOptions } from "./member-options.ts";
 export { sampleOf } from "./member-sample.ts";
-export { StartProblem } from "./start-problem.ts";
+export { RemovedMember, StartProblem } from "./start-problem.ts";

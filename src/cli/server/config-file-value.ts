@@ -13,6 +13,7 @@ const KIND_TYPES: Readonly<Record<FlagKind, string>> = {
   uint32: "uint32",
   int: "int",
   bool: "bool",
+  share: "float64",
   duration: "time.Duration",
   urls: "string",
   origins: "string",
@@ -59,6 +60,7 @@ function asBoolean(value: unknown): boolean | null {
 }
 
 function fits(value: number, type: string): boolean {
+  if (type === "float64") return true;
   if (!Number.isInteger(value)) return false;
   if (type === "uint32") return value >= 0 && value < 2 ** 32;
   return type.startsWith("uint") ? value >= 0 && value < 2 * TWO_63 : Math.abs(value) < TWO_63;

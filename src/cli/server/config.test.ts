@@ -77,7 +77,7 @@ test.each([
   [["--discovery=http://a", "--initial-cluster=a=b"], "verify: multiple discovery or bootstrap"],
   [["--cipher-suites=FOO"], 'start: unexpected TLS cipher suite "FOO"'],
   [["--feature-gates=Nosuch=true"], "verify: unrecognized feature gate: Nosuch"],
-  [["--force-new-cluster"], "verify: --force-new-cluster=true is not supported by this version"],
+  [["--discovery-token=t"], "verify: --discovery-token=t is not supported by this version"],
   [["--proxy=on"], "verify: --proxy=on is not supported by this version"],
 ] as const)("makeConfig refuses %p", (args, start) => {
   expect(refusal(fromArguments(...args)).slice(0, start.length)).toBe(start);

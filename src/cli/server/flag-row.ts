@@ -11,6 +11,8 @@ export type FlagKind =
   | "uint32"
   | "int"
   | "bool"
+  /** From 0 up to, not including, 1. */
+  | "share"
   | "duration"
   /** URLs, each once, sorted. */
   | "urls"

@@ -13,8 +13,7 @@ const member: FlagRow[] = [
     "initial-election-tick-advance",
     "bool",
     "true",
-    "Skip the first election timeout.",
-    "ignored",
+    "Do not sit out the first election timeout.",
   ),
   row("listen-peer-urls", "urls", "http://localhost:2380", "URLs to listen on for peer traffic."),
   row("listen-client-urls", "urls", "http://localhost:2379", "URLs to listen on for clients."),
@@ -50,7 +49,7 @@ const member: FlagRow[] = [
   row("grpc-keepalive-timeout", "duration", "20s", "Time to wait for an answer to them."),
   row("socket-reuse-port", "bool", "false", "Set SO_REUSEPORT on listeners.", "later"),
   row("socket-reuse-address", "bool", "false", "Set SO_REUSEADDR on listeners.", "ignored"),
-  row("raft-read-timeout", "duration", "5s", "Read timeout of peer connections.", "ignored"),
+  row("raft-read-timeout", "duration", "5s", "A silent peer connection ends after this time."),
   row("raft-write-timeout", "duration", "5s", "Write timeout of peer connections.", "ignored"),
   row("memory-mlock", "bool", "false", "Lock memory.", "later"),
   row("feature-gates", "string", "", "Features to switch: Name=true,Name=false."),
@@ -66,8 +65,8 @@ const clustering: FlagRow[] = [
   row("discovery", "string", "", "v2 discovery URL.", "later"),
   row("discovery-fallback", "string", "exit", "What to do when discovery fails.", "ignored"),
   row("discovery-proxy", "string", "", "Proxy for discovery.", "later"),
-  row("discovery-srv", "string", "", "Domain for DNS discovery.", "later"),
-  row("discovery-srv-name", "string", "", "Suffix of the DNS service name.", "later"),
+  row("discovery-srv", "string", "", "Domain for DNS discovery."),
+  row("discovery-srv-name", "string", "", "Suffix of the DNS service name."),
   row("discovery-token", "string", "", "v3 discovery token.", "later"),
   row("discovery-endpoints", "list", "", "v3 discovery endpoints.", "later"),
   row("discovery-dial-timeout", "duration", "2s", "v3 discovery: dial timeout.", "ignored"),
@@ -82,11 +81,23 @@ const clustering: FlagRow[] = [
   row("discovery-user", "string", "", "v3 discovery: user.", "ignored"),
   row("discovery-password", "string", "", "v3 discovery: password.", "ignored"),
   row("strict-reconfig-check", "bool", "true", "Refuse changes that would lose quorum."),
-  row("pre-vote", "bool", "true", "Ask before an election.", "ignored"),
+  row("pre-vote", "bool", "true", "Ask before an election."),
   row("auto-compaction-mode", "string", "periodic", "periodic or revision."),
   row("auto-compaction-retention", "string", "0", "What auto compaction keeps; 0 is off."),
   row("v2-deprecation", "string", "write-only", "Phase of the v2 deprecation.", "ignored"),
   row("max-learners", "int", "1", "Most learners in the cluster."),
+  row(
+    "linearizable-read-mode",
+    "string",
+    "read-index",
+    "cairn: read-index, or leader-lease on all members.",
+  ),
+  row(
+    "clock-drift-max",
+    "share",
+    "0.1",
+    "cairn: most that one member's clock runs faster than another's, as a share; for leases.",
+  ),
 ];
 
 const security: FlagRow[] = [
@@ -187,13 +198,7 @@ const gone: FlagRow[] = [
 ];
 
 const unsafe: FlagRow[] = [
-  row(
-    "force-new-cluster",
-    "bool",
-    "false",
-    "Make a cluster of one of this member's data.",
-    "later",
-  ),
+  row("force-new-cluster", "bool", "false", "Make a cluster of one of this member's data."),
   row("unsafe-no-fsync", "bool", "false", "Never sync: loses data.", "later"),
 ];
 

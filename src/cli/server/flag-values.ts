@@ -21,6 +21,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
     "write-only-drop-data",
     "gone",
   ],
+  "linearizable-read-mode": ["read-index", "leader-lease"],
   proxy: ["off", "readonly", "on"],
 };
 
@@ -35,6 +36,8 @@ export function readValue(flag: FlagRow, text: string): Parsed<FlagValue> {
       return orParseError(numberOf(parseInt64(text, BASE_BY_PREFIX)));
     case "uint32":
       return readUint32(text);
+    case "share":
+      return readShare(text);
     case "duration":
       return orParseError(parseDurationMs(text));
     case "urls":
@@ -65,6 +68,12 @@ function readUint32(text: string): Parsed<FlagValue> {
   const parsed = numberOf(parseUint64(text, BASE_BY_PREFIX));
   if ("failure" in parsed || parsed.value <= UINT32_MAX) return parsed;
   return { failure: `strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range` };
+}
+
+function readShare(text: string): Parsed<number> {
+  const value = Number(text);
+  if (/^(\d+\.?\d*|\.\d+)$/.test(text) && value < 1) return { value };
+  return { failure: "must be a share: 0 or more, and less than 1" };
 }
 
 function splitList(text: string): string[] {

@@ -3,31 +3,22 @@
  * the addresses that their hosts have. The text in --initial-cluster is what the member's id is made of. A member that
  * has a log already is asked nothing: its log says who it is.
  */
-import { lookup } from "node:dns/promises";
 import { existsSync, readdirSync } from "node:fs";
+import { initialClusterText, parseInitialCluster } from "../../cluster/index.ts";
 import type { Config } from "./config.ts";
 import { ConfigProblem } from "./config-problem.ts";
+import { resolvedUrl } from "./resolved-url.ts";
 import { parseFlagUrl } from "./urls.ts";
 
-/** URLs by member name, in order. */
-function initialUrls(text: string): Map<string, string[]> {
-  const byName = new Map<string, string[]>();
-  for (const part of text.split(",")) {
-    const equals = part.indexOf("=");
-    const name = (equals < 0 ? part : part.slice(0, equals)).trim();
-    const url = equals < 0 ? "" : part.slice(equals + 1).trim();
-    byName.set(name, [...(byName.get(name) ?? []), url]);
-  }
-  return byName;
-}
-
-export function ownInitialUrls(config: Config): string[] {
-  return [...(initialUrls(config["initial-cluster"]).get(config.name) ?? [])].sort();
+/** By the initial cluster, whose texts make the id; a member that has a log need not be named there any more. */
+export function ownInitialUrls(config: Config): readonly string[] {
+  const urls = parseInitialCluster(config["initial-cluster"]).get(config.name);
+  return urls === undefined ? config["initial-advertise-peer-urls"] : [...urls].sort();
 }
 
 export async function initialPeerProblem(config: Config): Promise<ConfigProblem | null> {
   if (hasLog(config["wal-dir"])) return null;
-  const byName = initialUrls(config["initial-cluster"]);
+  const byName = parseInitialCluster(config["initial-cluster"]);
   for (const url of [...byName.values()].flat()) {
     const parsed = parseFlagUrl(url);
     if ("failure" in parsed) return start(`error setting up initial cluster: ${parsed.failure}`);
@@ -36,7 +27,7 @@ export async function initialPeerProblem(config: Config): Promise<ConfigProblem 
   if (!byName.has(name)) {
     return start(`couldn't find local name "${name}" in the initial cluster configuration`);
   }
-  if (config["initial-cluster-state"] === "existing") return null;
+  if (config["initial-cluster-state"] === "existing") return duplicateProblem(byName);
   const own = await compare(name, ownInitialUrls(config), config["initial-advertise-peer-urls"]);
   return own ?? duplicateProblem(byName);
 }
@@ -44,8 +35,7 @@ export async function initialPeerProblem(config: Config): Promise<ConfigProblem 
 function duplicateProblem(byName: ReadonlyMap<string, readonly string[]>): ConfigProblem | null {
   const all = [...byName.values()].flat();
   if (new Set(all).size === all.length) return null;
-  const text = [...byName].sort().flatMap(([owner, urls]) => urls.map((url) => `${owner}=${url}`));
-  return start(`initial cluster ${text.join(",")} has duplicate url`);
+  return start(`initial cluster ${initialClusterText(byName)} has duplicate url`);
 }
 
 async function compare(
@@ -54,39 +44,39 @@ async function compare(
   advertised: readonly string[],
 ): Promise<ConfigProblem | null> {
   if (own.join() === advertised.join()) return null;
-  const resolvedOwn = (await Promise.all(own.map(resolved))).sort();
-  const resolvedAdvertised = (await Promise.all(advertised.map(resolved))).sort();
+  const resolvedOwn = (await Promise.all(own.map(resolvedUrl))).sort();
+  const resolvedAdvertised = (await Promise.all(advertised.map(resolvedUrl))).sort();
   if (resolvedOwn.join() === resolvedAdvertised.join()) return null;
+  const at = resolvedOwn.findIndex((url, i) => url !== resolvedAdvertised[i]);
+  const why =
+    own.length === advertised.length
+      ? `resolved urls: "${resolvedAdvertised[at]}" != "${resolvedOwn[at]}"`
+      : `len(${quoted(advertised)}) != len(${quoted(own)})`;
   const missing = own.filter((url) => !advertised.includes(url));
-  if (missing.length === 0) {
-    const extra = advertised.filter((url) => !own.includes(url)).join();
-    const cluster = advertised.map((url) => `${name}=${url}`).join();
+  if (missing.length > 0) {
     return start(
-      `--initial-advertise-peer-urls has ${extra} but missing from --initial-cluster=${cluster}`,
+      `--initial-cluster has ${missing.map((url) => `${name}=${url}`).join()} but missing from ` +
+        `--initial-advertise-peer-urls=${advertised.join()} (${why})`,
     );
   }
-  const at = resolvedOwn.findIndex((url, i) => url !== resolvedAdvertised[i]);
-  const why = `resolved urls: "${resolvedAdvertised[at]}" != "${resolvedOwn[at]}"`;
+  const given = advertised.map((url) => `${name}=${url}`).join();
+  const extra = advertised.filter((url) => !own.includes(url)).join();
+  if (extra === "") {
+    return start(
+      `failed to resolve ${advertised.join()} to match --initial-cluster=${given} (${why})`,
+    );
+  }
   return start(
-    `--initial-cluster has ${missing.map((url) => `${name}=${url}`).join()} but missing from ` +
-      `--initial-advertise-peer-urls=${advertised.join()} (${why})`,
+    `--initial-advertise-peer-urls has ${extra} but missing from --initial-cluster=${given}`,
   );
 }
 
-/** The URL with its host as an address; localhost stays, as the same name on both sides mostly is. */
-async function resolved(text: string): Promise<string> {
-  const url = parseFlagUrl(text);
-  if ("failure" in url || url.host === "" || url.host === "localhost") return text;
-  try {
-    const { address } = await lookup(url.host, { family: 4 });
-    return `${url.scheme}://${address}:${url.port}`;
-  } catch {
-    return text; // a name that nobody knows equals only itself
-  }
+export function hasLog(directory: string): boolean {
+  return existsSync(directory) && readdirSync(directory).some((name) => name.endsWith(".wal"));
 }
 
-function hasLog(directory: string): boolean {
-  return existsSync(directory) && readdirSync(directory).some((name) => name.endsWith(".wal"));
+function quoted(urls: readonly string[]): string {
+  return `[${urls.map((url) => `"${url}"`).join(" ")}]`;
 }
 
 function start(message: string): ConfigProblem {

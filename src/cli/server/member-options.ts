@@ -3,7 +3,7 @@ import { DEFAULT_HTTP2_LIMITS, type Http2Limits, type KeepaliveOptions } from ".
 import { BunClock, BunDisk, BunRandom, newBunDigest, type RootLogger } from "../../io/bun/index.ts";
 import type { DiskError } from "../../io/index.ts";
 import { NoPeers } from "../../peer/index.ts";
-import type { MemberOptions } from "../../server/index.ts";
+import type { MemberOptions, RemoteCluster } from "../../server/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
 import { byteSizeText } from "../output/byte-size.ts";
 import type { Config } from "./config.ts";
@@ -18,6 +18,7 @@ const QUOTA_SUGGESTED_MAX_BYTES = 8 * 1024 ** 3;
 export function memberOptions(
   config: Config,
   log: RootLogger,
+  remoteCluster: RemoteCluster | undefined,
   onDiskFailure: (error: DiskError) => void,
 ): MemberOptions | ConfigProblem {
   const retention = retentionOf(
@@ -44,6 +45,8 @@ export function memberOptions(
     initialCluster: config["initial-cluster"],
     initialClusterState: config["initial-cluster-state"],
     clusterToken: config["initial-cluster-token"],
+    remoteCluster,
+    forceNewCluster: config["force-new-cluster"],
     pageCacheBytes: config["page-cache-bytes"],
     onDiskFailure,
     clientUrls: config["advertise-client-urls"],
@@ -51,10 +54,10 @@ export function memberOptions(
     onRemoved: () => {},
     electionTimeoutMs: config["election-timeout"],
     heartbeatIntervalMs: config["heartbeat-interval"],
-    preVote: true,
-    readMode: "safe",
-    clockDriftMax: 0.1,
-    electionTickAdvance: true,
+    preVote: config["pre-vote"],
+    readMode: config["linearizable-read-mode"] === "leader-lease" ? "lease" : "safe",
+    clockDriftMax: config["clock-drift-max"],
+    electionTickAdvance: config["initial-election-tick-advance"],
     strictReconfigCheck: config["strict-reconfig-check"],
     learnersMax: Math.max(0, config["max-learners"]),
     requestBytesMax: config["max-request-bytes"],

@@ -8,7 +8,7 @@ import { DatabaseDamage } from "../../database/index.ts";
 import type { Listener } from "../../http/index.ts";
 import type { RootLogger } from "../../io/bun/index.ts";
 import { DiskError } from "../../io/index.ts";
-import { Member, StartProblem } from "../../server/index.ts";
+import { Member, RemovedMember, StartProblem } from "../../server/index.ts";
 import { readTlsMaterial, TlsConfigError } from "../../tls/index.ts";
 import { WalDamage } from "../../wal/index.ts";
 import { checkBinds } from "./bind-check.ts";
@@ -19,6 +19,7 @@ import { initialPeerProblem } from "./initial-cluster.ts";
 import { makeEdges, makeListeners } from "./listeners.ts";
 import { memberOptions, tlsFilesOf } from "./member-options.ts";
 import { notifySupervisor } from "./notify.ts";
+import { runningCluster, withDiscoveredMembers } from "./prepare-cluster.ts";
 import { openFilesMax } from "./process-sample.ts";
 import { EXIT_FAILED, failStart } from "./refuse.ts";
 import { startFields } from "./start-fields.ts";
@@ -30,7 +31,9 @@ const STAYS = -1;
 /** Descriptors that the member needs for itself; clients get the rest (etcd's number). */
 const RESERVED_DESCRIPTORS = 150;
 
-export async function startMember(config: Config, log: RootLogger): Promise<number> {
+export async function startMember(given: Config, log: RootLogger): Promise<number> {
+  const config = await withDiscoveredMembers(given, log);
+  if (config instanceof ConfigProblem) return failStart(log, config.message);
   const problem = await checkStart(config, log);
   if (problem !== null) return failStart(log, problem.message);
   const descriptors = openFilesMax() ?? Number.POSITIVE_INFINITY;
@@ -44,7 +47,8 @@ export async function startMember(config: Config, log: RootLogger): Promise<numb
     log.fatal("listener failed", { error: tls });
     return EXIT_FAILED;
   }
-  const options = memberOptions(config, log, (error) => dieOfDisk(log, error));
+  const remoteCluster = await runningCluster(config, log);
+  const options = memberOptions(config, log, remoteCluster, (error) => dieOfDisk(log, error));
   if (options instanceof ConfigProblem) return failStart(log, options.message);
   log.info("starting an etcd server", startFields(config, options));
   try {
@@ -60,8 +64,16 @@ export async function startMember(config: Config, log: RootLogger): Promise<numb
     announce(config, listeners, log);
     return STAYS;
   } catch (error) {
+    if (error instanceof RemovedMember) return refuseRemoved(log, error);
     return failStart(log, problemText(error));
   }
+}
+
+/** A removed member never comes back with its old data. */
+function refuseRemoved(log: RootLogger, { message }: RemovedMember): number {
+  log.warn("data-dir used by this member must be removed", { error: message });
+  log.fatal("listener failed", { error: "server is stopping" });
+  return EXIT_FAILED;
 }
 
 async function checkStart(config: Config, log: RootLogger): Promise<ConfigProblem | null> {

@@ -1,0 +1,160 @@
+/**
+ * What the members that run already say of their cluster: asked once, before a member without a log starts. A new one
+ * asks whether it is known already, for a second; one that joins needs an answer, and asks for ten.
+ */
+import { decodeMember, hexId, type Member, parseInitialCluster } from "../../cluster/index.ts";
+import type { RootLogger } from "../../io/bun/index.ts";
+import type { Logger } from "../../io/index.ts";
+import { fetchPeerPage, type PeerPage, type PeerPageFailure } from "../../peer/index.ts";
+import type { RemoteCluster } from "../../server/index.ts";
+import type { Config } from "./config.ts";
+import { tlsFilesOf } from "./member-options.ts";
+import { resolvedUrl } from "./resolved-url.ts";
+
+const NEW_TIMEOUT_MS = 1000;
+const EXISTING_TIMEOUT_MS = 10_000;
+const OK = 200;
+
+export interface RemoteQuestion {
+  readonly state: "new" | "existing";
+  /** Of this member, in the settings; none is asked. */
+  readonly ownUrls: readonly string[];
+  /** Of everybody else in the settings. */
+  readonly otherUrls: readonly string[];
+  readonly fetch: (
+    url: string,
+    path: string,
+    timeoutMs: number,
+  ) => Promise<PeerPage | PeerPageFailure>;
+  readonly logger: Logger;
+}
+
+/** Undefined when nobody answers with a cluster; the log says why, where that matters. */
+export async function askRemoteCluster(
+  question: RemoteQuestion,
+): Promise<RemoteCluster | undefined> {
+  const isJoining = question.state === "existing";
+  const found = await fetchMembers(question, isJoining ? EXISTING_TIMEOUT_MS : NEW_TIMEOUT_MS);
+  if (found === undefined || !isJoining) return found;
+  const all = [...found.members.flatMap((member) => member.peerUrls)];
+  const urls = [...new Set([...all, ...question.ownUrls, ...question.otherUrls])];
+  const pairs = await Promise.all(urls.map(async (url) => [url, await resolvedUrl(url)] as const));
+  const versions = await fetchVersions(question, found.members);
+  return { ...found, versions, addresses: new Map(pairs) };
+}
+
+async function fetchMembers(
+  { state, otherUrls, fetch, logger }: RemoteQuestion,
+  timeoutMs: number,
+): Promise<RemoteCluster | undefined> {
+  // Nobody can tell a new member anything, mostly: its others start at the same time.
+  const warn = state === "existing" ? logger.warn : logger.debug;
+  for (const url of [...otherUrls].sort()) {
+    const page = await fetch(url, "/members", timeoutMs);
+    if ("error" in page) {
+      warn("failed to get cluster response", { address: `${url}/members`, error: page.error });
+      continue;
+    }
+    const cluster = page.status === OK ? readCluster(page) : `status ${page.status}`;
+    if (typeof cluster !== "string") return cluster;
+    warn("failed to unmarshal cluster response", { address: `${url}/members`, error: cluster });
+  }
+  return undefined;
+}
+
+/** What a /members page says, or why it says nothing. */
+export function readCluster(page: PeerPage): RemoteCluster | string {
+  const id = page.headers.get("x-etcd-cluster-id") ?? "";
+  if (!/^[0-9a-f]{1,16}$/i.test(id)) return `failed to parse cluster ID "${id}"`;
+  const members = readMembers(page.body);
+  if (typeof members === "string") return members;
+  return { clusterId: BigInt(`0x${id}`), members };
+}
+
+/** Ids are numbers of 64 bits, which JSON.parse cannot keep: each member's text is read for itself. */
+function readMembers(body: string): Member[] | string {
+  const rows = splitObjects(body);
+  if (rows === null) return "the answer is not a list of members";
+  const members: Member[] = [];
+  for (const row of rows) {
+    const member = decodeMember(row);
+    if (member === undefined || member.id === 0n) return "the answer names an unreadable member";
+    members.push(member);
+  }
+  if (members.length === 0) {
+    return "failed to get raft cluster member(s) from the given URLs";
+  }
+  return members.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The texts of the objects of a JSON array of flat objects; null for anything else. */
+function splitObjects(text: string): string[] | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(parsed)) return null;
+  const rows: string[] = [];
+  let depth = 0;
+  let start = 0;
+  let isInText = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isInText) {
+      if (character === "\\") i++;
+      else if (character === '"') isInText = false;
+    } else if (character === '"') isInText = true;
+    else if (character === "{" && depth++ === 0) start = i;
+    else if (character === "}" && --depth === 0) rows.push(text.slice(start, i + 1));
+  }
+  return rows.length === parsed.length ? rows : null;
+}
+
+async function fetchVersions(
+  { fetch, ownUrls, logger }: RemoteQuestion,
+  members: readonly Member[],
+): Promise<Map<bigint, string>> {
+  const versions = new Map<bigint, string>();
+  for (const { id, peerUrls } of members) {
+    if (peerUrls.some((url) => ownUrls.includes(url))) continue;
+    const version = await fetchVersion(fetch, peerUrls);
+    if (version === undefined) {
+      logger.warn("failed to get version", { "remote-member-id": hexId(id) });
+    } else {
+      versions.set(id, version);
+    }
+  }
+  return versions;
+}
+
+async function fetchVersion(
+  fetch: RemoteQuestion["fetch"],
+  urls: readonly string[],
+): Promise<string | undefined> {
+  for (const url of urls) {
+    const page = await fetch(url, "/version", NEW_TIMEOUT_MS);
+    if ("error" in page || page.status !== OK) continue;
+    const version = /"etcdcluster"\s*:\s*"([^"]*)"/.exec(page.body)?.[1];
+    if (version !== undefined) return version;
+  }
+  return undefined;
+}
+
+/** What running members say, as far as the settings name any. */
+export async function remoteClusterOf(
+  config: Config,
+  log: RootLogger,
+): Promise<RemoteCluster | undefined> {
+  const byName = parseInitialCluster(config["initial-cluster"]);
+  const tlsFiles = tlsFilesOf(config, "peer");
+  const others = [...byName].filter(([name]) => name !== config.name);
+  return askRemoteCluster({
+    state: config["initial-cluster-state"],
+    ownUrls: byName.get(config.name) ?? [],
+    otherUrls: others.flatMap(([, urls]) => urls),
+    fetch: (url, path, timeoutMs) => fetchPeerPage(url, path, tlsFiles, timeoutMs),
+    logger: log.named("etcdserver"),
+  });
+}
