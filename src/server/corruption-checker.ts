@@ -83,6 +83,7 @@ export class CorruptionChecker {
 
   stop(): void {
     this.#stopped = true;
+    this.#parts.hashes.stop();
     for (const timer of this.#timers) timer?.cancel();
   }
 

@@ -4,6 +4,7 @@ import type { Random } from "../io/index.ts";
 import type { PeerTransport } from "../peer/index.ts";
 import type { Retention } from "./auto-compactor.ts";
 import type { BootstrapOptions } from "./bootstrap.ts";
+import type { CorruptionChecks } from "./corruption-checker.ts";
 
 export interface MemberOptions extends BootstrapOptions {
   readonly random: Random;
@@ -36,6 +37,8 @@ export interface MemberOptions extends BootstrapOptions {
   readonly retention: Retention;
   /** Replicate how much time leases have left (feature LeaseCheckpoint). */
   readonly leaseCheckpoints: boolean;
+  /** When members compare their data. */
+  readonly corruptionChecks: CorruptionChecks;
   /** Feature gates, for metrics. */
   readonly features: MemberSample["features"];
   /** Applying one command longer than this is worth a warning. */

@@ -71,6 +71,7 @@ const schema = z.object({
   logger: z.string(),
   "log-level": z.string(),
   "log-format": z.string(),
+  "corrupt-check-time": z.number(),
   "compact-hash-check-time": z.number(),
   "watch-progress-notify-interval": z.number(),
   "feature-gates": z.string(),

@@ -168,8 +168,13 @@ const monitoring: FlagRow[] = [
 ];
 
 const features: FlagRow[] = [
-  row("corrupt-check-time", "duration", "0s", "Interval of corruption checks.", "later"),
-  row("compact-hash-check-time", "duration", "1m0s", "Interval of hash checks.", "ignored"),
+  row("corrupt-check-time", "duration", "0s", "Compare all data between members so often; 0: never."),
+  row(
+    "compact-hash-check-time",
+    "duration",
+    "1m0s",
+    "Compare what compactions left so often (feature CompactHashCheck).",
+  ),
   row("compaction-batch-limit", "int", "1000", "Revisions per compaction batch.", "ignored"),
   row("compaction-sleep-interval", "duration", "10ms", "Pause between batches.", "ignored"),
   row("watch-progress-notify-interval", "duration", "10m0s", "Interval of progress notifications."),

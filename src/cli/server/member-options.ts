@@ -28,10 +28,6 @@ export function memberOptions(
   if (retention instanceof ConfigProblem) return retention;
   const gates = parseFeatureGates(config["feature-gates"]);
   if (gates instanceof ConfigProblem) return gates;
-  for (const name of ["InitialCorruptCheck", "CompactHashCheck"]) {
-    if (gates.get(name))
-      log.info("a single member has no peers to compare its data with", { name });
-  }
   return {
     disk: new BunDisk(),
     clock: new BunClock(),
@@ -70,6 +66,11 @@ export function memberOptions(
     progressIntervalMs: config["watch-progress-notify-interval"],
     retention,
     leaseCheckpoints: gates.get("LeaseCheckpoint") === true,
+    corruptionChecks: {
+      initial: gates.get("InitialCorruptCheck") === true,
+      periodMs: config["corrupt-check-time"],
+      compactionPeriodMs: gates.get("CompactHashCheck") ? config["compact-hash-check-time"] : 0,
+    },
     features: GATES.map(({ name, stage }) => ({ name, stage, enabled: gates.get(name) === true })),
     slowApplyMs: config["warning-apply-duration"],
   };

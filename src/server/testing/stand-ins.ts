@@ -151,6 +151,7 @@ export function testMemberOptions(
     progressIntervalMs: 600_000,
     retention: { mode: "off" },
     leaseCheckpoints: false,
+    corruptionChecks: { initial: false, periodMs: 0, compactionPeriodMs: 0 },
     features: [],
     slowApplyMs: 100,
     ...extra,
