@@ -168,7 +168,7 @@ const monitoring: FlagRow[] = [
 ];
 
 const features: FlagRow[] = [
-  row("corrupt-check-time", "duration", "0s", "Compare all data between members so often; 0: never."),
+  row("corrupt-check-time", "duration", "0s", "Compare all data of the members so often."),
   row(
     "compact-hash-check-time",
     "duration",
