@@ -56,7 +56,7 @@ export async function startMember(given: Config, log: RootLogger): Promise<numbe
     const edges = makeEdges(config, member, options.clock, log);
     const connectionsMax = descriptors - RESERVED_DESCRIPTORS;
     const listeners = makeListeners(config, member, edges, options.clock, log, connectionsMax);
-    await new Promise<void>((ready) => member.start(ready));
+    await new Promise<void>((ready, refuse) => member.start(ready, refuse));
     // Nothing is served before the log is replayed and this member's own entries are applied.
     await Promise.all(listeners.map((listener) => listener.start()));
     // Before anybody hears that this member is ready: who hears it may end it at once.
