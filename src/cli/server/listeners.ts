@@ -14,6 +14,7 @@ import {
 } from "../../http/index.ts";
 import type { RootLogger } from "../../io/bun/index.ts";
 import type { Clock } from "../../io/index.ts";
+import { PEER_PATH, type SocketPeerTransport } from "../../peer/index.ts";
 import type { Member } from "../../server/index.ts";
 import type { Config } from "./config.ts";
 import { memberMetrics } from "./member-metrics.ts";
@@ -83,14 +84,21 @@ export function makeEdges(config: Config, member: Member, clock: Clock, log: Roo
   return { grpc, health, client: application("client"), metrics: application("metrics") };
 }
 
+export interface MemberListeners {
+  readonly peer: readonly Listener[];
+  /** Clients, HTTP alone, metrics. */
+  readonly client: readonly Listener[];
+}
+
 export function makeListeners(
   config: Config,
   member: Member,
+  transport: SocketPeerTransport,
   edges: Edges,
   clock: Clock,
   log: RootLogger,
   connectionsMax: number,
-): Listener[] {
+): MemberListeners {
   const common = {
     connectionsMax,
     clock,
@@ -106,18 +114,24 @@ export function makeListeners(
   const client = clientTls === undefined ? {} : { tls: clientTls };
   const peer = peerTls === undefined ? {} : { tls: peerTls };
   const apart = config["listen-client-http-urls"];
-  return [
-    ...config["listen-peer-urls"].map((url) =>
-      open(url, { ...peer, fetch: peerFetch(member, edges.client), name: "peer" }),
+  const upgrade = {
+    path: PEER_PATH,
+    accept: (...args: Parameters<SocketPeerTransport["accept"]>) => transport.accept(...args),
+  };
+  return {
+    peer: config["listen-peer-urls"].map((url) =>
+      open(url, { ...peer, fetch: peerFetch(member, edges.client), upgrade, name: "peer" }),
     ),
-    ...config["listen-client-urls"].map((url) =>
-      open(url, {
-        ...client,
-        grpc: edges.grpc,
-        ...(apart.length === 0 ? { fetch: edges.client } : {}),
-      }),
-    ),
-    ...apart.map((url) => open(url, { ...client, fetch: edges.client })),
-    ...config["listen-metrics-urls"].map((url) => open(url, { ...client, fetch: edges.metrics })),
-  ];
+    client: [
+      ...config["listen-client-urls"].map((url) =>
+        open(url, {
+          ...client,
+          grpc: edges.grpc,
+          ...(apart.length === 0 ? { fetch: edges.client } : {}),
+        }),
+      ),
+      ...apart.map((url) => open(url, { ...client, fetch: edges.client })),
+      ...config["listen-metrics-urls"].map((url) => open(url, { ...client, fetch: edges.metrics })),
+    ],
+  };
 }

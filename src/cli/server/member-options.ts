@@ -1,8 +1,6 @@
 /** From the checked configuration to what a member and its listeners are built from. */
 import { DEFAULT_HTTP2_LIMITS, type Http2Limits, type KeepaliveOptions } from "../../http/index.ts";
 import { BunClock, BunDisk, BunRandom, newBunDigest, type RootLogger } from "../../io/bun/index.ts";
-import type { DiskError } from "../../io/index.ts";
-import { NoPeers } from "../../peer/index.ts";
 import type { MemberOptions, RemoteCluster } from "../../server/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
 import { byteSizeText } from "../output/byte-size.ts";
@@ -19,7 +17,7 @@ export function memberOptions(
   config: Config,
   log: RootLogger,
   remoteCluster: RemoteCluster | undefined,
-  onDiskFailure: (error: DiskError) => void,
+  hooks: Pick<MemberOptions, "transport" | "onDiskFailure" | "onRemoved">,
 ): MemberOptions | ConfigProblem {
   const retention = retentionOf(
     config["auto-compaction-mode"],
@@ -44,10 +42,8 @@ export function memberOptions(
     remoteCluster,
     forceNewCluster: config["force-new-cluster"],
     pageCacheBytes: config["page-cache-bytes"],
-    onDiskFailure,
+    ...hooks,
     clientUrls: config["advertise-client-urls"],
-    transport: new NoPeers(),
-    onRemoved: () => {},
     electionTimeoutMs: config["election-timeout"],
     heartbeatIntervalMs: config["heartbeat-interval"],
     preVote: config["pre-vote"],
@@ -107,6 +103,10 @@ export function tlsFilesOf(config: Config, side: "client" | "peer"): TlsFiles | 
     clientCertAuth: config[peer ? "peer-client-cert-auth" : "client-cert-auth"],
     crlFile: config[peer ? "peer-crl-file" : "client-crl-file"],
     cipherSuites: config["cipher-suites"],
+    allowedCommonNames: peer ? config["peer-cert-allowed-cn"] : [],
+    allowedHostnames: config[peer ? "peer-cert-allowed-hostname" : "client-cert-allowed-hostname"],
+    clientCertFile: peer ? config["peer-client-cert-file"] : "",
+    clientKeyFile: peer ? config["peer-client-key-file"] : "",
     minVersion: config["tls-min-version"] as Version,
     maxVersion: config["tls-max-version"] as "" | Version,
   };

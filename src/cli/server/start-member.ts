@@ -3,11 +3,13 @@
  * ports with the server.
  */
 
+import { ETCD_VERSION } from "../../base/version.ts";
 import { TreeDamage } from "../../bbolt/index.ts";
 import { DatabaseDamage } from "../../database/index.ts";
 import type { Listener } from "../../http/index.ts";
-import type { RootLogger } from "../../io/bun/index.ts";
+import { BunClock, BunRandom, type RootLogger } from "../../io/bun/index.ts";
 import { DiskError } from "../../io/index.ts";
+import { SocketPeerTransport } from "../../peer/index.ts";
 import { Member, RemovedMember, StartProblem } from "../../server/index.ts";
 import { readTlsMaterial, TlsConfigError } from "../../tls/index.ts";
 import { WalDamage } from "../../wal/index.ts";
@@ -22,8 +24,8 @@ import { notifySupervisor } from "./notify.ts";
 import { runningCluster, withDiscoveredMembers } from "./prepare-cluster.ts";
 import { openFilesMax } from "./process-sample.ts";
 import { EXIT_FAILED, failStart } from "./refuse.ts";
+import { RunningMember } from "./running-member.ts";
 import { startFields } from "./start-fields.ts";
-import { stopOnSignal } from "./stop-on-signal.ts";
 import { isSecureUrl } from "./urls.ts";
 
 /** Left running: the process lives until a signal ends it. */
@@ -48,25 +50,46 @@ export async function startMember(given: Config, log: RootLogger): Promise<numbe
     return EXIT_FAILED;
   }
   const remoteCluster = await runningCluster(config, log);
-  const options = memberOptions(config, log, remoteCluster, (error) => dieOfDisk(log, error));
+  const transport = peerTransport(config, log);
+  const options = memberOptions(config, log, remoteCluster, {
+    transport,
+    onDiskFailure: (error) => dieOfDisk(log, error),
+    onRemoved: () => running.onRemoved(),
+  });
   if (options instanceof ConfigProblem) return failStart(log, options.message);
   log.info("starting an etcd server", startFields(config, options));
+  const running = new RunningMember(config, log);
   try {
     const member = new Member(options);
+    transport.identify(member.memberId, member.clusterId);
     const edges = makeEdges(config, member, options.clock, log);
     const connectionsMax = descriptors - RESERVED_DESCRIPTORS;
-    const listeners = makeListeners(config, member, edges, options.clock, log, connectionsMax);
-    await new Promise<void>((ready, refuse) => member.start(ready, refuse));
+    const { peer, client } = makeListeners(
+      ...([config, member, transport, edges, options.clock, log, connectionsMax] as const),
+    );
+    running.run(member, { client, peer });
+    // Others are heard before this member is ready: without them it never is.
+    await Promise.all(peer.map((listener) => listener.start()));
+    await new Promise<void>((ready) => member.start(ready));
     // Nothing is served before the log is replayed and this member's own entries are applied.
-    await Promise.all(listeners.map((listener) => listener.start()));
-    // Before anybody hears that this member is ready: who hears it may end it at once.
-    stopOnSignal(member, listeners, config, log);
-    announce(config, listeners, log);
+    await Promise.all(client.map((listener) => listener.start()));
+    announce(config, client, log);
     return STAYS;
   } catch (error) {
     if (error instanceof RemovedMember) return refuseRemoved(log, error);
     return failStart(log, problemText(error));
   }
+}
+
+function peerTransport(config: Config, log: RootLogger): SocketPeerTransport {
+  return new SocketPeerTransport({
+    clock: new BunClock(),
+    logger: log.named("peer"),
+    random: new BunRandom(),
+    serverVersion: ETCD_VERSION,
+    advertisedPeerUrls: config["initial-advertise-peer-urls"],
+    peerTls: tlsFilesOf(config, "peer"),
+  });
 }
 
 /** A removed member never comes back with its old data. */
