@@ -22,6 +22,14 @@ export interface MemberSample {
   readonly readIndexesFailedTotal: number;
   readonly slowReadIndexesTotal: number;
   readonly slowApplyTotal: number;
+  /** Heartbeats that a leader sent more than an interval late. */
+  readonly heartbeatSendFailuresTotal: number;
+  /** Received snapshots that are being made the state. */
+  readonly snapshotAppliesInProgress: number;
+  /** Times that the log's disk finished no sync for an election timeout. */
+  readonly diskStallsTotal: number;
+  /** How long the oldest unfinished sync of the log has been running. */
+  readonly diskStalledSeconds: number;
   readonly quotaBytes: number;
   /** Active alarms: the member each is about, and its name such as NOSPACE. */
   readonly alarms: readonly { readonly memberId: bigint; readonly type: string }[];
@@ -72,8 +80,25 @@ export interface ProcessSample {
   readonly startSeconds: number | undefined;
 }
 
+/** What is known of another member at one moment. Totals count since the process started. */
+export interface PeerSample {
+  readonly memberId: bigint;
+  readonly isActive: boolean;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly sendFailures: number;
+  readonly receiveFailures: number;
+  readonly disconnects: number;
+  readonly snapshotsSent: number;
+  readonly snapshotSendFailures: number;
+  readonly snapshotsReceived: number;
+  readonly snapshotReceiveFailures: number;
+  readonly roundTripSeconds: Histogram;
+}
+
 export interface MetricsSource {
   member(): MemberSample;
+  peers(): readonly PeerSample[];
   process(): ProcessSample;
 }
 
@@ -103,6 +128,9 @@ export class MemberInstruments {
   readonly rangeSeconds = new Labelled(() => new Histogram(exponentialBuckets(0.0001, 2, 20)));
   /** By type ("unary", "stream") and client_api_version. */
   readonly clientRequests = new Labelled(() => new Counter());
+  readonly learnerPromotions = new Counter();
+  /** By Reason, the text of the error. */
+  readonly learnerPromotionFailures = new Labelled(() => new Counter());
   readonly leaseTtlSeconds = new Histogram(exponentialBuckets(1, 2, 24));
   /** By Type ("send", "receive") and API ("watch", "lease-keepalive"). */
   readonly streamFailures = new Labelled(() => new Counter());

@@ -58,6 +58,8 @@ export interface HealthService {
   /** Names of the active alarms, such as NOSPACE. */
   activeAlarms(): string[];
   isLearner(): boolean;
+  /** How long the log's disk has not finished a sync, if that is too long; else 0. */
+  stalledDiskMs(): number;
   /** Reads through the log's commit point; `done` gets null or the error's text. */
   probeRead(serializable: boolean, done: (error: string | null) => void): void;
   versions(): { server: string; cluster: string; storage: string; cairn: string };

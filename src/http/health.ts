@@ -39,7 +39,8 @@ export function healthPages(options: HealthOptions): Map<string, Page> {
     ["data_corruption", async () => corruption(health)],
     ["serializable_read", serializableRead],
     ["linearizable_read", () => probeRead(options, false)],
-    ["non_learner", async () => (health.isLearner() ? "server is a learner" : null)],
+    ["disk", async () => diskProblem(health)],
+    ["non_learner", async () => (health.isLearner() ? "not supported for learner" : null)],
   ]);
   return new Map<string, Page>([
     ["/health", (request) => healthPage(options, new URL(request.url).searchParams)],
@@ -50,6 +51,12 @@ export function healthPages(options: HealthOptions): Map<string, Page> {
 
 function corruption(health: HealthService): string | null {
   return health.activeAlarms().includes("CORRUPT") ? "alarm activated: CORRUPT" : null;
+}
+
+/** Not etcd's: a member whose log cannot be written neither leads nor votes. */
+function diskProblem(health: HealthService): string | null {
+  const stalledMs = health.stalledDiskMs();
+  return stalledMs === 0 ? null : `no sync of the log has finished for ${Math.round(stalledMs)} ms`;
 }
 
 async function healthPage(options: HealthOptions, query: URLSearchParams): Promise<Response> {

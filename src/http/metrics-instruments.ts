@@ -30,6 +30,19 @@ export function addInstrumentFamilies(
     labelNames: [],
     collect: () => [{ labels: [], value: instruments.defragsInFlight.value }],
   });
+  registry.add({
+    name: "etcd_server_learner_promote_successes",
+    kind: "counter",
+    help: "Learners that became voters through this member.",
+    labelNames: [],
+    collect: () => [{ labels: [], value: instruments.learnerPromotions.value }],
+  });
+  addLabelled(
+    registry,
+    ["etcd_server_learner_promote_failures", "counter", "Promotions that were refused."],
+    ["Reason"],
+    instruments.learnerPromotionFailures,
+  );
   const histogram = "histogram";
   addLabelled(
     registry,

@@ -58,6 +58,30 @@ const MEMBER_ROWS: readonly Row<MemberSample>[] = [
     "Applied requests that took longer than the warning limit.",
     (s) => s.slowApplyTotal,
   ],
+  [
+    "etcd_server_heartbeat_send_failures_total",
+    "counter",
+    "Heartbeats that left late: the leader is overloaded.",
+    (s) => s.heartbeatSendFailuresTotal,
+  ],
+  [
+    "etcd_server_snapshot_apply_in_progress_total",
+    "gauge",
+    "1 while a received snapshot is made the state.",
+    (s) => s.snapshotAppliesInProgress,
+  ],
+  [
+    "cairn_disk_stalls_total",
+    "counter",
+    "Times that the log's disk finished no sync for an election timeout.",
+    (s) => s.diskStallsTotal,
+  ],
+  [
+    "cairn_disk_stalled_seconds",
+    "gauge",
+    "How long the oldest unfinished sync of the log has been running.",
+    (s) => s.diskStalledSeconds,
+  ],
   ["etcd_server_quota_backend_bytes", "gauge", "Bytes the database may have.", (s) => s.quotaBytes],
   [
     "etcd_mvcc_db_total_size_in_bytes",

@@ -4,8 +4,10 @@ import {
   MemberInstruments,
   type MemberSample,
   type MetricsSource,
+  type PeerSample,
   type ProcessSample,
 } from "../api/index.ts";
+import { Histogram } from "../base/metrics.ts";
 import { createMetricsRenderer } from "./metrics.ts";
 import { CallDurations } from "./metrics-grpc.ts";
 import { ProbeCounters } from "./metrics-health.ts";
@@ -42,7 +44,15 @@ function sampleSource(): MetricsSource & { counts: Record<string, number> } {
     openFilesMax: 20000,
     startSeconds: 1795215391,
   };
-  return { counts, member: () => member, process: () => processSample };
+  const peer: PeerSample = {
+    ...{ memberId: 0xb0bn, isActive: true, sentBytes: 11, receivedBytes: 12 },
+    ...{ sendFailures: 13, receiveFailures: 14, disconnects: 15 },
+    ...{ snapshotsSent: 16, snapshotSendFailures: 17 },
+    ...{ snapshotsReceived: 18, snapshotReceiveFailures: 19 },
+    roundTripSeconds: new Histogram([1]),
+  };
+  peer.roundTripSeconds.observe(0.5);
+  return { counts, member: () => member, peers: () => [peer], process: () => processSample };
 }
 
 function renderer() {
@@ -133,4 +143,25 @@ test("calls of gRPC have all their series from the start", () => {
   const etcdMethods = METHODS.filter((row) => row.service.startsWith("etcdserverpb."));
   const handled = page.split("\n").filter((line) => line.startsWith("grpc_server_handled_total{"));
   expect(handled).toHaveLength((etcdMethods.length + 1) * CODES);
+});
+
+test("what is known of other members is labelled as etcd does", () => {
+  const page = renderer().render();
+  const local = "ac7c97ef0ec193b0";
+  for (const line of [
+    `etcd_network_active_peers{Local="${local}",Remote="b0b"} 1`,
+    `etcd_network_known_peers{Local="${local}",Remote="b0b"} 1`,
+    `etcd_network_disconnected_peers_total{Local="${local}",Remote="b0b"} 15`,
+    `etcd_network_peer_sent_bytes_total{To="b0b"} 11`,
+    `etcd_network_peer_received_bytes_total{From="b0b"} 12`,
+    `etcd_network_peer_sent_failures_total{To="b0b"} 13`,
+    `etcd_network_peer_received_failures_total{From="b0b"} 14`,
+    `etcd_network_snapshot_send_success{To="b0b"} 16`,
+    `etcd_network_snapshot_send_failures{To="b0b"} 17`,
+    `etcd_network_snapshot_receive_success{From="b0b"} 18`,
+    `etcd_network_snapshot_receive_failures{From="b0b"} 19`,
+    `etcd_network_peer_round_trip_time_seconds_count{To="b0b"} 1`,
+  ]) {
+    expect(page).toContain(`${line}\n`);
+  }
 });

@@ -8,6 +8,7 @@ import { addGrpcFamilies, type CallDurations, type GrpcCallCounts } from "./metr
 import { addProbeFamilies, type ProbeCounters } from "./metrics-health.ts";
 import { addInstrumentFamilies } from "./metrics-instruments.ts";
 import { addMemberFamilies } from "./metrics-member.ts";
+import { addPeerFamilies } from "./metrics-peers.ts";
 
 export interface MetricsOptions {
   readonly source: MetricsSource;
@@ -22,11 +23,13 @@ export interface MetricsOptions {
 export function createMetricsRenderer(options: MetricsOptions): () => string {
   const registry = new MetricsRegistry();
   const refresh = addMemberFamilies(registry, options.source);
+  const refreshPeers = addPeerFamilies(registry, options.source);
   addInstrumentFamilies(registry, options.instruments);
   addGrpcFamilies(registry, options.calls, options.durations);
   addProbeFamilies(registry, options.probes);
   return () => {
     refresh();
+    refreshPeers();
     return registry.render();
   };
 }

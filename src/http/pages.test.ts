@@ -46,12 +46,12 @@ test("/livez and /readyz run their checks, all or one", async () => {
   expect(await get(app, "/livez?verbose")).toEqual([200, "[+]serializable_read ok\nok\n"]);
   expect(await get(app, "/readyz?verbose")).toEqual([
     200,
-    "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n",
+    "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]disk ok\n[+]non_learner ok\nok\n",
   ]);
   app.fake.alarms = ["CORRUPT"];
   expect(await get(app, "/readyz?exclude=other")).toEqual([
     503,
-    "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\n\n",
+    "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]disk ok\n[+]non_learner ok\n\n",
   ]);
   expect(await get(app, "/readyz/data_corruption")).toEqual([
     503,
@@ -63,6 +63,12 @@ test("/livez and /readyz run their checks, all or one", async () => {
     "[+]linearizable_read ok\nok\n",
   ]);
   expect((await get(app, "/livez/linearizable_read"))[0]).toBe(404);
+  app.fake.learner = true;
+  app.fake.stalledDiskMs = 1234.5;
+  expect(await get(app, "/readyz?exclude=data_corruption")).toEqual([
+    503,
+    "[+]serializable_read ok\n[+]linearizable_read ok\n[-]disk failed: no sync of the log has finished for 1235 ms\n[-]non_learner failed: not supported for learner\n\n",
+  ]);
   const counts = [...probes.checks].map(([labels, counter]) => [...labels, counter.value]);
   expect(counts).toContainEqual(["data_corruption", "error", "readyz", 2]);
   expect(counts).toContainEqual(["serializable_read", "success", "livez", 2]);

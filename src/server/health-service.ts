@@ -15,6 +15,7 @@ export interface HealthParts {
   readonly membership: Membership;
   readonly reads: Reads;
   readonly memberId: bigint;
+  readonly stalledDiskMs: () => number;
 }
 
 export class HealthServer implements HealthService {
@@ -34,6 +35,10 @@ export class HealthServer implements HealthService {
 
   isLearner(): boolean {
     return this.#parts.membership.member(this.#parts.memberId)?.isLearner ?? false;
+  }
+
+  stalledDiskMs(): number {
+    return this.#parts.stalledDiskMs();
   }
 
   probeRead(serializable: boolean, done: (error: string | null) => void): void {

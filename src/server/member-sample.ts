@@ -27,6 +27,10 @@ export function sampleOf(member: Member): MemberSample {
     readIndexesFailedTotal: member.reads.failedCount,
     slowReadIndexesTotal: member.reads.slowCount,
     slowApplyTotal: member.applyObserver.slowCount,
+    heartbeatSendFailuresTotal: member.loop.lateHeartbeats,
+    snapshotAppliesInProgress: member.loop.installing,
+    diskStallsTotal: member.diskWatch.stalls,
+    diskStalledSeconds: member.loop.diskStalledMs() / 1000,
     quotaBytes: Number.isFinite(quotaBytes) ? quotaBytes : 0,
     alarms: alarms.list().map(({ memberId, type }) => ({
       memberId,

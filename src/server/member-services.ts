@@ -115,7 +115,13 @@ export function makeServices(
         logger,
       },
     }),
-    health: new HealthServer({ raft: node, alarms, membership, reads, memberId }),
+    health: new HealthServer({
+      ...{ raft: node, alarms, membership, reads, memberId },
+      stalledDiskMs: () => {
+        const stalledMs = machinery.loop.diskStalledMs();
+        return stalledMs < options.electionTimeoutMs ? 0 : stalledMs;
+      },
+    }),
   };
 }
 

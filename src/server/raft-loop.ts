@@ -49,6 +49,8 @@ export class RaftLoop {
   #syncingSinceMs = Number.POSITIVE_INFINITY;
   #syncsUnderWay = 0;
   #stopped = false;
+  /** Ticks that came more than an interval late while this member led. */
+  lateHeartbeats = 0;
 
   constructor(options: RaftLoopOptions) {
     const { clock, node, leaseReads, tickIntervalMs } = options;
@@ -68,6 +70,9 @@ export class RaftLoop {
         options.onTick();
         this.wake();
       },
+      late: () => {
+        if (node.isLeader()) this.lateHeartbeats++;
+      },
       mayRest: () => node.raft.isAlone() && node.raft.role === "leader",
     });
   }
@@ -81,6 +86,11 @@ export class RaftLoop {
   /** Bytes on their way into the state machine: what the admission bounds. */
   pendingBytes(): number {
     return this.#options.node.raft.uncommittedBytes + this.#queue.bytes;
+  }
+
+  /** Received snapshots that are being made the state. */
+  get installing(): number {
+    return this.#installing;
   }
 
   /** How long the oldest unfinished disk write has been running. */

@@ -15,6 +15,8 @@ export interface TickerOptions {
   readonly intervalMs: number;
   readonly everyTick: boolean;
   readonly tick: () => void;
+  /** A tick came more than an interval late. */
+  readonly late: () => void;
   /** Whether time may stand still. */
   readonly mayRest: () => boolean;
 }
@@ -41,11 +43,12 @@ export class Ticker {
   /** Ticks that are due, now. */
   catchUp(): void {
     if (this.#timer === null) return;
-    const { clock, intervalMs, everyTick, tick } = this.#options;
+    const { clock, intervalMs, everyTick, tick, late } = this.#options;
     const nowMs = clock.monotonicMs();
     let due = Math.floor((nowMs - this.#tickedMs) / intervalMs);
     if (due <= 0) return;
     this.#tickedMs += due * intervalMs;
+    if (due > 1) late();
     if (!everyTick) due = Math.min(due, MISSED_TICKS_MAX);
     for (; due > 0; due--) tick();
   }

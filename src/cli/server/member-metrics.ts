@@ -1,10 +1,13 @@
 /** Joins a member's numbers, the gRPC counters and the process's own into the metrics page. */
+
+import type { PeerSample } from "../../api/index.ts";
 import {
   CallDurations,
   createMetricsRenderer,
   type GrpcCallCounts,
   ProbeCounters,
 } from "../../http/index.ts";
+import { SocketPeerTransport } from "../../peer/index.ts";
 import { type Member, sampleOf } from "../../server/index.ts";
 import type { Config } from "./config.ts";
 import { processSample } from "./process-sample.ts";
@@ -24,11 +27,24 @@ export function memberMetrics(member: Member, config: Config): MemberMetrics {
     durations,
     renderer: (calls) =>
       createMetricsRenderer({
-        source: { member: () => sampleOf(member), process: processSample },
+        source: {
+          member: () => sampleOf(member),
+          peers: () => peerSamples(member),
+          process: processSample,
+        },
         instruments: member.state.instruments,
         calls,
         durations,
         probes,
       }),
   };
+}
+
+function peerSamples(member: Member): PeerSample[] {
+  const { transport } = member.options;
+  if (!(transport instanceof SocketPeerTransport)) return [];
+  return transport.statistics().map(({ member: memberId, isActive, counters }) => ({
+    ...{ memberId, isActive },
+    ...counters,
+  }));
 }

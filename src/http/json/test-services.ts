@@ -37,6 +37,7 @@ export class FakeServices {
   alarms: string[] = [];
   leader = true;
   learner = false;
+  stalledDiskMs = 0;
   readError: string | null = null;
 
   get services(): Services {
@@ -64,6 +65,7 @@ export class FakeServices {
         hasLeader: () => this.leader,
         activeAlarms: () => this.alarms,
         isLearner: () => this.learner,
+        stalledDiskMs: () => this.stalledDiskMs,
         probeRead: (serializable: boolean, done: (error: string | null) => void) =>
           done(serializable ? null : this.readError),
         versions: () => ({ server: "3.7.1", cluster: "3.7.0", storage: "3.7.0", cairn: "0.1.0" }),
