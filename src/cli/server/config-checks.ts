@@ -1,5 +1,6 @@
 /** Relations between settings, asked in etcd's order and refused in etcd's words. */
 import { cipherList } from "../../tls/index.ts";
+import { goQuoteText } from "../output/go-quote.ts";
 import type { Config } from "./config.ts";
 import { ConfigProblem } from "./config-problem.ts";
 import { parseFeatureGates } from "./feature-gates.ts";
@@ -22,6 +23,7 @@ export function configProblem(config: Config, given: GivenFlags): ConfigProblem 
     versionProblem(config) ??
     gateProblem(config) ??
     listenProblem(config) ??
+    allowedNamesProblem(config) ??
     suiteProblem(config) ??
     retentionProblem(config)
   );
@@ -160,6 +162,25 @@ function listenProblem(config: Config): ConfigProblem | null {
   if (config["peer-cert-file"] !== "" && config["peer-key-file"] !== "") return null;
   const address = secure.replace(/^\w+:\/\//, "");
   return start(`cannot listen on TLS for ${address}: KeyFile and CertFile are not presented`);
+}
+
+function allowedNamesProblem(config: Config): ConfigProblem | null {
+  const names = config["peer-cert-allowed-cn"];
+  const hosts = config["peer-cert-allowed-hostname"];
+  if (names.length > 0 && hosts.length > 0) {
+    const quoted = (list: readonly string[]): string => `[${list.map(goQuoteText).join(" ")}]`;
+    return start(
+      "AllowedCNs and AllowedHostnames are mutually exclusive " +
+        `(cns=${quoted(names)}, hostnames=${quoted(hosts)})`,
+    );
+  }
+  const certificate = config["peer-client-cert-file"];
+  const key = config["peer-client-key-file"];
+  if ((certificate === "") === (key === "")) return null;
+  return start(
+    "ClientKeyFile and ClientCertFile must both be present or both absent: " +
+      `key: ${key}, cert: ${certificate}]`,
+  );
 }
 
 function gateProblem(config: Config): ConfigProblem | null {

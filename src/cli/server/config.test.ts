@@ -137,8 +137,21 @@ test("readConfigFile reads JSON, and an empty file is all defaults", () => {
 });
 
 test("a configuration file cannot ask for what is not there either", () => {
-  expect(refusal(fromFile("peer-transport-security: {allowed-cn: [a]}"))).toBe(
-    "verify: --peer-cert-allowed-cn=a is not supported by this version of cairn",
+  expect(refusal(fromFile("peer-transport-security: {auto-tls: true}"))).toBe(
+    "verify: --peer-auto-tls=true is not supported by this version of cairn",
+  );
+});
+
+test("names that peers may have come from the file, as one kind or the other", () => {
+  const config = configOf(fromFile("peer-transport-security: {allowed-cn: [a, b]}"));
+  expect(config["peer-cert-allowed-cn"]).toEqual(["a", "b"]);
+  expect(
+    refusal(fromArguments("--peer-cert-allowed-cn=a,b", "--peer-cert-allowed-hostname=c")),
+  ).toBe(
+    'start: AllowedCNs and AllowedHostnames are mutually exclusive (cns=["a" "b"], hostnames=["c"])',
+  );
+  expect(refusal(fromArguments("--peer-client-cert-file=c"))).toBe(
+    "start: ClientKeyFile and ClientCertFile must both be present or both absent: key: , cert: c]",
   );
 });
 
