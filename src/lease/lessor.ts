@@ -20,18 +20,26 @@ export type GrantProblem = "exists" | "ttl-too-large";
 
 const QUEUE_SLACK = 1024;
 
+export interface LessorOptions {
+  /** The least time to live that is ever granted. */
+  readonly ttlSecondsMin: number;
+  /** Told of every lease that is granted, for metrics. */
+  readonly granted?: (ttlSeconds: number) => void;
+}
+
 export class Lessor {
   readonly #database: Database;
   readonly #leases = new Map<bigint, Lease>();
   readonly #leaseOfKey = new Map<string, Lease>();
   readonly #queue = new ExpiryQueue();
-  /** The least time to live that is ever granted, in seconds. */
   readonly #ttlSecondsMin: number;
+  readonly #granted: (ttlSeconds: number) => void;
   #primary = false;
 
-  constructor(database: Database, options: { ttlSecondsMin: number }) {
+  constructor(database: Database, options: LessorOptions) {
     this.#database = database;
     this.#ttlSecondsMin = options.ttlSecondsMin;
+    this.#granted = options.granted ?? (() => {});
     this.reload();
   }
 
@@ -87,6 +95,7 @@ export class Lessor {
     };
     this.#leases.set(id, lease);
     this.#persist(lease);
+    this.#granted(lease.ttlSeconds);
     if (this.#primary) this.#restart(lease, nowMs, 0);
     return lease;
   }

@@ -7,6 +7,7 @@ import {
   type Services,
   type StreamCall,
 } from "../api/index.ts";
+import { Counter, Labelled } from "../base/metrics.ts";
 import { CallGate } from "./call-gate.ts";
 import { FakeRaft } from "./testing/fake-raft.ts";
 import { pass } from "./testing/stand-ins.ts";
@@ -17,10 +18,12 @@ const NEVER = undefined as never;
 function open() {
   const clock = new SimClock();
   const raft = new FakeRaft();
+  const clientRequests = new Labelled(() => new Counter());
   const role = { isLearner: false };
   const gate = new CallGate({
     ...{ clock, raft, electionTimeoutMs: 1000 },
     isLearner: () => role.isLearner,
+    clientRequests,
   });
   const called: string[] = [];
   const streams: StreamCall<unknown>[] = [];
@@ -43,7 +46,7 @@ function open() {
     else api.maintenance.snapshot(NEVER, call);
     return call;
   };
-  return { clock, raft, role, gate, called, streams, api, openStream };
+  return { clientRequests, clock, raft, role, gate, called, streams, api, openStream };
 }
 
 describe("CallGate and learners", () => {
@@ -72,6 +75,17 @@ describe("CallGate and learners", () => {
     role.isLearner = false;
     api.kv.put(NEVER, newTestCall());
     expect(called.at(-1)).toBe("put");
+  });
+
+  test("calls are counted by their kind and the version that the client names", () => {
+    const { clientRequests, api, openStream } = open();
+    api.kv.put(NEVER, newTestCall());
+    api.kv.put(NEVER, newTestCall());
+    openStream(false);
+    expect([...clientRequests].map(([labels, counter]) => [...labels, counter.value])).toEqual([
+      ["unary", "3.7", 2],
+      ["stream", "3.7", 1],
+    ]);
   });
 
   test("what is no method of the API stays as it is", () => {

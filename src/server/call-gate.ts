@@ -15,6 +15,7 @@ import {
   type StreamCall,
   type UnaryCall,
 } from "../api/index.ts";
+import type { Counter, Labelled } from "../base/metrics.ts";
 import type { Clock, Timer } from "../io/index.ts";
 import { GuardedStream } from "./guarded-stream.ts";
 import type { RaftView } from "./raft-view.ts";
@@ -24,10 +25,14 @@ export interface CallGateParts {
   readonly isLearner: () => boolean;
   readonly clock: Clock;
   readonly electionTimeoutMs: number;
+  /** By type and the version that clients name. */
+  readonly clientRequests: Labelled<Counter>;
 }
 
 /** Streams cost more to open again than a call costs to repeat, so they live on for so long. */
 const LEADERLESS_ELECTIONS_MAX = 3;
+
+const VERSIONS_MAX = 1000;
 
 type UnaryHandler = (request: unknown, call: UnaryCall<unknown>) => void;
 type StreamHandler = (requests: unknown, call: StreamCall<unknown>) => void;
@@ -44,6 +49,9 @@ export class CallGate {
   readonly #parts: CallGateParts;
   /** Streams that asked to be ended without a leader. */
   readonly #streams = new Set<GuardedStream>();
+  /** The counters of the versions that were seen, so that a call costs one look. */
+  readonly #unaryCounters = new Map<string, Counter>();
+  readonly #streamCounters = new Map<string, Counter>();
   #timer: Timer | null = null;
 
   constructor(parts: CallGateParts) {
@@ -87,6 +95,16 @@ export class CallGate {
     return null;
   }
 
+  #count(type: string, counters: Map<string, Counter>, { clientApiVersion }: CallContext): void {
+    let counter = counters.get(clientApiVersion);
+    if (counter === undefined) {
+      counter = this.#parts.clientRequests.with(type, clientApiVersion);
+      // Versions come from clients; the family is bounded, and so is this.
+      if (counters.size < VERSIONS_MAX) counters.set(clientApiVersion, counter);
+    }
+    counter.value++;
+  }
+
   #guardMethod(
     row: MethodRow,
     handler: UnaryHandler | StreamHandler,
@@ -94,12 +112,14 @@ export class CallGate {
     const served = SERVED_BY_LEARNERS.get(row.path) ?? NOTHING;
     if (!row.clientStream && !row.serverStream) {
       return (request: unknown, call: UnaryCall<unknown>) => {
+        this.#count("unary", this.#unaryCounters, call.context);
         const refused = this.#refuse(call.context, served, request);
         if (refused === null) (handler as UnaryHandler)(request, call);
         else call.fail(refused);
       };
     }
     return (requests: unknown, call: StreamCall<unknown>) => {
+      this.#count("stream", this.#streamCounters, call.context);
       const refused = this.#refuse(call.context, served, requests);
       if (refused !== null) call.fail(refused);
       else if (call.context.requireLeader)

@@ -1,5 +1,6 @@
 /** Makes the cluster service of a member: the guard of reconfigurations, the way of changes into the log. */
 import { ClusterServer } from "./cluster-service.ts";
+import { countedPromotions } from "./counted-promotions.ts";
 import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import type { MemberState } from "./member-state.ts";
 import { LogMembershipProposer } from "./membership-proposer.ts";
@@ -20,7 +21,7 @@ export interface MemberClusterParts {
 
 export function makeClusterServer(
   options: MemberOptions,
-  { membership, node }: MemberState,
+  { membership, node, instruments }: MemberState,
   { queue, loop, peerRequests, reads, headers }: MemberClusterParts,
 ): ClusterServer {
   const { clock, logger, transport, newDigest, learnersMax } = options;
@@ -43,6 +44,7 @@ export function makeClusterServer(
     timeoutMs: requestTimeoutMs(options),
   });
   return new ClusterServer({
-    ...{ membership, proposer, guard, reads, headers, clock, logger, newDigest, memberId },
+    proposer: countedPromotions(proposer, instruments),
+    ...{ membership, guard, reads, headers, clock, logger, newDigest, memberId },
   });
 }

@@ -37,7 +37,10 @@ export function openState(options: MemberOptions): MemberState {
   });
   const { database } = storage;
   const ttlSecondsMin = Math.ceil((LEASE_TTL_ELECTIONS * options.electionTimeoutMs) / 1000);
-  const lessor = new Lessor(database, { ttlSecondsMin });
+  const lessor = new Lessor(database, {
+    ttlSecondsMin,
+    granted: (ttlSeconds) => instruments.leaseTtlSeconds.observe(ttlSeconds),
+  });
   const { store, hub } = openStore(options, storage, lessor);
   const membership = new Membership(database);
   const alarms = new Alarms(database);

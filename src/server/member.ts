@@ -157,6 +157,7 @@ export class Member {
     );
     this.gate = new CallGate({
       ...{ raft: node, clock, electionTimeoutMs: options.electionTimeoutMs },
+      clientRequests: instruments.clientRequests,
       isLearner: () => node.raft.configuration.learners.includes(memberId),
     });
     this.api = this.gate.guard(this.services);
