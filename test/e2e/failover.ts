@@ -57,7 +57,7 @@ try {
     for (let round = 1; round <= Number(values.rounds); round++) {
       for (const side of sides) await failOver(side, way);
     }
-    report(way, "to the first write", (side) => side.waits[way]);
+    report(way, way === "terminate" ? "longest stall" : "to the first write", (side) => side.waits[way]);
   }
   if (asked.includes("rolling")) {
     for (let round = 1; round <= Number(values["rolling-rounds"]); round++) {
@@ -104,9 +104,13 @@ async function failOver(side: Side, way: Way): Promise<void> {
   await Bun.sleep(warmUpMilliseconds + Math.random() * cluster.options.heartbeatMs);
   const fromMs = performance.now();
   const ended = takeAway(leader, way);
-  const firstMs = await probe.firstAcknowledged(fromMs, firstWriteMilliseconds);
+  // A leader that is asked to stop goes on for a moment: its clients wait, if at all, when it hands over.
+  if (way === "terminate") await ended;
+  const sinceMs = performance.now();
+  const firstMs = await probe.firstAcknowledged(sinceMs, firstWriteMilliseconds);
   if (firstMs === null) throw new Error(`${side.name}: no write after ${way}\n${cluster.logs()}`);
-  side.waits[way].push(firstMs - fromMs);
+  const waitMs = way === "terminate" ? probe.longestStallMs(fromMs, firstMs) : firstMs - fromMs;
+  side.waits[way].push(waitMs);
   probe.stop();
   await ended;
   await giveBack(cluster, leader, way);
