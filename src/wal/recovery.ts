@@ -17,6 +17,7 @@ import {
   startState,
 } from "./segment-reader.ts";
 import { findHardState, skipBatches } from "./skip-batches.ts";
+import { stepBack } from "./step-back.ts";
 import type { SnapshotMark, TornTail, WalRecovery } from "./types.ts";
 import { WalDamage } from "./wal-damage.ts";
 
@@ -29,11 +30,30 @@ export interface RecoveredLog {
   readonly currentBytes: number;
 }
 
+/**
+ * Entries after the applied index are wanted; those after `fromIndex` too, as far as they are cheap to have: they lie
+ * in the segment that is read anyway, not too far back, and are whole. What the database has is not needed to start.
+ */
 export function recoverLog(
   disk: Disk,
   directory: string,
   appliedIndex: number,
   fromIndex: number = appliedIndex,
+): RecoveredLog {
+  if (fromIndex === appliedIndex) return recoverFrom(disk, directory, appliedIndex, fromIndex);
+  try {
+    return recoverFrom(disk, directory, appliedIndex, fromIndex);
+  } catch (error) {
+    if (!(error instanceof WalDamage)) throw error;
+    return recoverFrom(disk, directory, appliedIndex, appliedIndex);
+  }
+}
+
+function recoverFrom(
+  disk: Disk,
+  directory: string,
+  appliedIndex: number,
+  fromIndex: number,
 ): RecoveredLog {
   assert(Number.isSafeInteger(appliedIndex) && appliedIndex >= 0, "applied index");
   assert(
@@ -41,9 +61,8 @@ export function recoverLog(
     "the log is read from the applied index or before",
   );
   const segments = listSegments(disk, directory);
-  const begin = Math.min(Math.max(fromIndex, segments[0]!.firstIndex - 1), appliedIndex);
-  const needed = selectSegments(directory, segments, begin);
-  const replay = new Replay(begin, appliedIndex);
+  const needed = selectSegments(directory, segments, appliedIndex);
+  const replay = new Replay(fromIndex, appliedIndex);
   const chain = startState();
   const end = readSegments(disk, directory, needed, replay, chain, "quick");
   const newest = needed[needed.length - 1]!;
@@ -164,7 +183,7 @@ export function readSegments(
   return newest;
 }
 
-/** Passes what lies before the replay's snapshot, and tells the replay where that ended. */
+/** Passes what lies before the replay's applied index, goes back for what else is wanted, and tells the replay where that ended. */
 function skipper(
   disk: Disk,
   directory: string,
@@ -173,8 +192,9 @@ function skipper(
 ): (chain: ChainState) => SegmentEnd | null {
   return (chain) => {
     const end = chain.offset;
-    goToRestartPoint(disk, directory, file, chain, replay.fromSnapshotIndex);
-    skipBatches(file, chain, replay.fromSnapshotIndex);
+    goToRestartPoint(disk, directory, file, chain, replay.appliedIndex);
+    skipBatches(file, chain, replay.appliedIndex);
+    stepBack(file, chain, end, replay.fromSnapshotIndex);
     if (chain.offset === end) return null;
     replay.skipTo(chain.previous.lastIndex, chain.previous.lastTerm);
     const problem = findHardState(file, chain, end, replay.sink);

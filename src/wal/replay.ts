@@ -29,7 +29,7 @@ export class Replay {
   /** Entries after this index are wanted. */
   readonly fromSnapshotIndex: number;
   /** What the owner has: the entries must continue from there or from before. */
-  readonly #appliedIndex: number;
+  readonly appliedIndex: number;
   metadata: WalMetadata | null = null;
   hardState: HardState = EMPTY_HARD_STATE;
   /** Entries after `previous`, without a gap. */
@@ -48,7 +48,7 @@ export class Replay {
 
   constructor(fromSnapshotIndex: number, appliedIndex: number = fromSnapshotIndex) {
     this.fromSnapshotIndex = fromSnapshotIndex;
-    this.#appliedIndex = appliedIndex;
+    this.appliedIndex = appliedIndex;
     this.#previousIndex = fromSnapshotIndex;
     this.#previousTerm = fromSnapshotIndex === 0 ? 0 : -1;
   }
@@ -75,21 +75,27 @@ export class Replay {
     }
   };
 
-  /** Records up to where the log ended with this entry, at or before the snapshot, were not read. */
+  /** Records up to where the log ended with this entry, at or before the applied index, were not read. */
   skipTo(lastIndex: number, lastTerm: number): void {
-    assert(lastIndex <= this.fromSnapshotIndex, "what counts after the snapshot is read");
+    assert(lastIndex <= this.appliedIndex, "what counts after the applied index is read");
     this.lastIndex = lastIndex;
     this.lastTerm = lastTerm;
-    this.#previousTerm = lastIndex === this.fromSnapshotIndex ? lastTerm : -1;
+    this.#beginAt(lastIndex, lastTerm);
+  }
+
+  /** Nothing that was read comes before this entry: the entries begin after it, or later if only later ones count. */
+  #beginAt(index: number, term: number): void {
+    if (index > this.fromSnapshotIndex) this.#previousIndex = index;
+    this.#previousTerm = index >= this.fromSnapshotIndex ? term : -1;
   }
 
   /** What is wrong with the whole, after the last record; null if nothing. */
   problem(): string | null {
     if (this.metadata === null) return "no metadata record";
-    if (this.#previousIndex > this.#appliedIndex) {
+    if (this.#previousIndex > this.appliedIndex) {
       return (
         `the log continues from the snapshot at index ${this.#previousIndex}, ` +
-        `but was opened from index ${this.#appliedIndex}`
+        `but was opened from index ${this.appliedIndex}`
       );
     }
     const last = Math.max(this.lastIndex, this.fromSnapshotIndex);
@@ -163,7 +169,7 @@ export class Replay {
     if (!this.#started) {
       this.lastIndex = record.index;
       this.lastTerm = record.term;
-      if (record.index === this.fromSnapshotIndex) this.#previousTerm = record.term;
+      this.#beginAt(record.index, record.term);
     } else if (record.index !== this.lastIndex || record.term !== this.lastTerm) {
       return `the segment starts after entry ${record.index}, the log stands at ${this.lastIndex}`;
     }
