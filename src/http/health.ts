@@ -28,6 +28,9 @@ export type Page = (request: Request) => Response | Promise<Response>;
 /** null when all is well, else why not. */
 type Check = () => Promise<string | null>;
 
+/** The read itself fails after the request timeout, and says better why. */
+const READ_GRACE_MS = 1000;
+
 const PLAIN_TEXT = { "Content-Type": "text/plain; charset=utf-8" };
 
 /** The pages by path. */
@@ -81,9 +84,8 @@ async function healthReason(options: HealthOptions, query: URLSearchParams): Pro
 
 function probeRead(options: HealthOptions, serializable: boolean): Promise<string | null> {
   return new Promise((resolve) => {
-    const timer = options.clock.setTimer(options.requestTimeoutMs, () =>
-      resolve("context deadline exceeded"),
-    );
+    const waitMs = options.requestTimeoutMs + READ_GRACE_MS;
+    const timer = options.clock.setTimer(waitMs, () => resolve("context deadline exceeded"));
     options.health.probeRead(serializable, (error) => {
       timer.cancel();
       resolve(error);
