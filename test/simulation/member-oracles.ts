@@ -21,6 +21,7 @@ export class MemberOracles {
   readonly #leaders = new LeadersByTerm();
   readonly #entries = new SameState("index");
   readonly #states = new SameState("applied index");
+  readonly #compactions = new SameState("compaction");
   appliedCount = 0;
 
   constructor(world: SimWorld, recorder: Recorder, leases: LeaseOracle) {
@@ -71,6 +72,14 @@ export class MemberOracles {
     const text = `term ${term} kind ${kind} ${hash.text()}`;
     this.#recorder.report(this.#entries.observe(index, name, text));
     if (index % FINGERPRINT_INTERVAL !== 0) return;
+    for (const {
+      hash: sum,
+      compactRevision,
+      hashRevision,
+    } of member.state.store.compactionHashes()) {
+      const at = `${compactRevision}-${hashRevision}`;
+      this.#recorder.report(this.#compactions.observe(at, name, sum));
+    }
     const state = stateFingerprint(member);
     this.#world.note(`state ${name} ${index} ${state}`);
     this.#recorder.report(this.#states.observe(index, name, state));

@@ -8,7 +8,6 @@ import { type Beginning, type MemberSettings, SimMember } from "./sim-member.ts"
 import type { SimNetwork } from "./sim-network.ts";
 import type { ProcessEnd } from "./sim-process.ts";
 import type { SimWorld } from "./sim-world.ts";
-import { stateFingerprint } from "./state-fingerprint.ts";
 
 export interface ClusterParts {
   readonly world: SimWorld;
@@ -93,16 +92,11 @@ export class SimCluster {
         return `${name} follows ${member.raft.leader()}`;
       const applied = member.state.stateMachine.appliedIndex();
       if (applied !== commit) return `${name} applied ${applied} of ${commit}`;
+      const { store, storage } = member.state;
+      if (store.isCompacting()) return `${name} is compacting`;
+      if (storage.database.pendingWrites() > 0) return `${name} has writes that are not committed`;
     }
     return null;
-  }
-
-  fingerprints(): Map<string, string> {
-    const found = new Map<string, string>();
-    for (const { name, member } of this.members) {
-      if (member !== null) found.set(name, stateFingerprint(member));
-    }
-    return found;
   }
 
   #add(name: string, beginning: Beginning): SimMember {

@@ -61,6 +61,7 @@ export class SimMember {
   starts = 0;
   beginning: Beginning;
   #transport: SimTransport | null = null;
+  #stopping: Member | null = null;
   readonly #parts: SimMemberParts;
 
   constructor(name: string, beginning: Beginning, parts: SimMemberParts) {
@@ -100,7 +101,8 @@ export class SimMember {
   /** Ends in good order, leadership handed over first. */
   stop(done: () => void = () => {}): void {
     const { member } = this;
-    if (member === null) return;
+    if (member === null || this.#stopping === member) return;
+    this.#stopping = member;
     this.#parts.world.note(`stop ${this.name}`);
     this.process.input(0, () => {
       if (this.member !== member) return;

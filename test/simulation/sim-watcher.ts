@@ -44,6 +44,8 @@ export interface WatcherOptions {
   readonly previous: boolean;
   /** Chance that it ends a stream by itself after a response. */
   readonly leaveChance: number;
+  /** The last compaction that anybody knows of. */
+  readonly compactRevision: () => number;
 }
 
 export class SimWatcher {
@@ -115,9 +117,15 @@ export class SimWatcher {
     this.#world.note(`watcher ${this.name} on ${member.name} from ${startRevision}`);
   }
 
-  /** Sometimes a little in the future, to be told nothing before. */
+  /**
+   * Mostly behind what was seen; sometimes a little in the future, to be told nothing before; sometimes exactly where
+   * the store was compacted, which is the oldest that may be asked for.
+   */
   #startRevision(): number {
-    if (this.#nextRevision === 0) return 0;
+    if (this.#streams === 0) return this.#nextRevision;
+    if (this.#random.chance(0.12)) return this.seenRevision + 1 + this.#random.below(40);
+    const compacted = this.#options.compactRevision();
+    if (compacted > 0 && this.#random.chance(0.25)) return compacted;
     return this.#nextRevision;
   }
 
