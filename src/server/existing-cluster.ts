@@ -26,24 +26,23 @@ export function checkNotBootstrapped(self: bigint, remote: RemoteCluster | undef
 }
 
 /**
- * Finds every member of the running cluster in the settings, by its URLs, and gives the id that the one called `name`
- * has there.
+ * Finds every member of the running cluster among those of the settings, by its URLs, and gives the id that the one
+ * called `name` has there.
  */
 export function idInExistingCluster(
-  byName: ReadonlyMap<string, readonly string[]>,
+  named: readonly Member[],
   name: string,
   remote: RemoteCluster,
 ): bigint {
-  const names = new Map([...byName].map(([owner, urls]) => [owner, [...urls].sort()]));
-  if (names.size !== remote.members.length) refuseMatch(remote, "member count is unequal");
+  if (named.length !== remote.members.length) refuseMatch(remote, "member count is unequal");
   let self = 0n;
   for (const member of remote.members) {
     let problem = "";
     let owner: string | null = null;
-    for (const [candidate, urls] of names) {
-      problem = difference(member.peerUrls, urls, remote.addresses);
+    for (const candidate of named) {
+      problem = difference(member.peerUrls, candidate.peerUrls, remote.addresses);
       if (problem !== "") continue;
-      owner = candidate;
+      owner = candidate.name;
       break;
     }
     if (owner === null) {

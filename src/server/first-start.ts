@@ -89,7 +89,7 @@ function firstEntry(member: Member, i: number): Entry {
 }
 
 function joining(settings: FirstStartSettings, byName: UrlsByName, warn: Warn): FirstStart {
-  const { name, remoteCluster } = settings;
+  const { name, remoteCluster, clusterToken, newDigest } = settings;
   ownUrls(byName, name);
   checkDuplicates(byName);
   if (remoteCluster === undefined) {
@@ -98,7 +98,8 @@ function joining(settings: FirstStartSettings, byName: UrlsByName, warn: Warn): 
         "the given URLs",
     );
   }
-  const memberId = idInExistingCluster(byName, name, remoteCluster);
+  const named = initialClusterOf(byName, clusterToken, newDigest).members;
+  const memberId = idInExistingCluster(named, name, remoteCluster);
   checkVersions(memberId, remoteCluster, CLUSTER_VERSION, warn);
   return {
     metadata: { memberId, clusterId: remoteCluster.clusterId },

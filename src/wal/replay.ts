@@ -95,7 +95,8 @@ export class Replay {
     if (this.#previousIndex > this.appliedIndex) {
       return (
         `the log continues from the snapshot at index ${this.#previousIndex}, ` +
-        `but was opened from index ${this.appliedIndex}`
+        `but the state it is opened for ends at index ${this.appliedIndex}: restore this member, or remove it ` +
+        "from the cluster and add it again"
       );
     }
     const last = Math.max(this.lastIndex, this.fromSnapshotIndex);
