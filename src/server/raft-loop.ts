@@ -239,5 +239,7 @@ export class RaftLoop {
   /** A membership entry is being applied. */
   applyMembership(index: number, change: MembershipChange | null): void {
     this.#options.node.raft.applyMembershipChange(index, change);
+    // Whoever was alone had no need of time; no client may come to wake it.
+    this.#ticker.wake();
   }
 }

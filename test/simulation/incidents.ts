@@ -166,8 +166,8 @@ export const incidents: readonly Incident[] = [
       },
       {
         file: "mvcc/restore.ts",
-        from: "Math.max(1, checkpointRevision, last, compacted)",
-        to: "Math.max(1, checkpointRevision, last)",
+        from: "return Math.max(1, this.checkpointRevision, this.#lastMain, this.compactRevision);",
+        to: "return Math.max(1, this.checkpointRevision, this.#lastMain);",
       },
     ],
   },
@@ -190,8 +190,8 @@ export const incidents: readonly Incident[] = [
         file: "mvcc/restore.ts",
         from: "const { main, sub, tombstone } = rows;",
         to: `const { main, sub, tombstone } = rows;
-    last = main;
-    if (tombstone && index.find(key) === 0) continue;`,
+    this.#lastMain = main;
+    if (tombstone && this.#index.find(key) === 0) return;`,
       },
     ],
   },
