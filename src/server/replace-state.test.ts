@@ -171,6 +171,14 @@ function expectSameIndex(bench: StateBench): void {
   expect(store.isCompacting()).toBe(opened.isCompacting());
 }
 
+function sweep(bench: StateBench): void {
+  const { store } = bench.state;
+  while (store.isCompacting()) {
+    store.compactionStep(10);
+    bench.settle();
+  }
+}
+
 function scenario(seed: number): void {
   const random = new SeededRandom(seed);
   const entries = new RandomEntries(random, 2).take(30 + random.below(50));
@@ -180,7 +188,10 @@ function scenario(seed: number): void {
   const follower = newBench();
   follower.disk.syncMode = "step";
   const watches: Watch[] = [];
-  for (const entry of entries.slice(0, until)) leader.apply(entry);
+  for (const entry of entries.slice(0, until)) {
+    leader.apply(entry);
+    if (random.chance(0.3)) sweep(leader);
+  }
   for (const entry of entries.slice(0, before)) {
     follower.apply(entry);
     if (random.chance(0.1)) watches.push(new Watch(follower, random.below(30)));
@@ -221,12 +232,7 @@ function scenario(seed: number): void {
     follower.apply(entry);
     if (random.chance(0.3)) follower.commit();
   }
-  while (
-    follower.state.store.compactionStep(10) !== undefined ||
-    follower.state.store.isCompacting()
-  ) {
-    follower.settle();
-  }
+  sweep(follower);
   expect(follower.view()).toEqual(leader.view());
   checkWatches(follower, watches, allEvents(entries));
   expect(follower.disk.list("/data/member/snap")).toEqual(["db"]);
