@@ -29,7 +29,10 @@ export function restart(
   const appliedIndex = database.consistentIndex();
   const opened = openLog(options, database);
   const { memberId, clusterId } = opened.recovered.metadata;
-  if (new Membership(database).isRemoved(memberId)) throw new RemovedMember(memberId);
+  if (new Membership(database).isRemoved(memberId)) {
+    opened.log.close();
+    throw new RemovedMember(memberId);
+  }
   const { log, recovered } = options.forceNewCluster ? forced(options, database, opened) : opened;
   const configuration = storedConfiguration(database);
   const fields = {
