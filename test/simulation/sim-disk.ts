@@ -1,11 +1,13 @@
 /** The disk of one member: syncs take time, and sometimes very long. */
-import { FaultDisk } from "../disk/fault-disk.ts";
+import { type Fault, FaultDisk } from "../disk/fault-disk.ts";
 import type { SeededRandom } from "../disk/seeded-random.ts";
 import type { SimProcess } from "./sim-process.ts";
 
 export class SimDisk extends FaultDisk {
   /** Syncs take up to so long. */
   syncMsMax = 4;
+  /** Failed syncs leave pages in memory that look clean and are not on the disk. */
+  #mayHaveFalsePages = false;
   readonly #process: SimProcess;
   readonly #random: SeededRandom;
   /** No sync ends before. */
@@ -21,6 +23,25 @@ export class SimDisk extends FaultDisk {
 
   stall(durationMs: number): void {
     this.#stalledUntilMs = this.#process.world.nowMs + durationMs;
+  }
+
+  override inject(fault: Fault): void {
+    if (fault.operation === "sync" && fault.effect.kind === "fail") this.#mayHaveFalsePages = true;
+    super.inject(fault);
+  }
+
+  override crash(seed: number): void {
+    this.#mayHaveFalsePages = false;
+    super.crash(seed);
+  }
+
+  /**
+   * A program that starts again on pages of a failed sync cannot know that they are not on the disk: no one can hold
+   * anything then. So the machine goes down with the process.
+   */
+  override kill(): void {
+    if (this.#mayHaveFalsePages) this.crash(this.#random.below(2 ** 31));
+    else super.kill();
   }
 
   override startSync(...sync: Parameters<FaultDisk["startSync"]>): void {
