@@ -9,7 +9,7 @@ import { DatabaseDamage } from "../../database/index.ts";
 import type { Listener } from "../../http/index.ts";
 import { BunClock, BunRandom, type RootLogger } from "../../io/bun/index.ts";
 import { DiskError } from "../../io/index.ts";
-import { SocketPeerTransport } from "../../peer/index.ts";
+import { PEER_LIMITS, SocketPeerTransport } from "../../peer/index.ts";
 import { Member, RemovedMember, StartProblem } from "../../server/index.ts";
 import { readTlsMaterial, TlsConfigError } from "../../tls/index.ts";
 import { WalDamage } from "../../wal/index.ts";
@@ -82,6 +82,8 @@ export async function startMember(given: Config, log: RootLogger): Promise<numbe
 }
 
 function peerTransport(config: Config, log: RootLogger): SocketPeerTransport {
+  const { checkIntervalMs } = PEER_LIMITS;
+  const silentChecksMax = Math.max(1, Math.ceil(config["raft-read-timeout"] / checkIntervalMs));
   return new SocketPeerTransport({
     clock: new BunClock(),
     logger: log.named("peer"),
@@ -89,6 +91,7 @@ function peerTransport(config: Config, log: RootLogger): SocketPeerTransport {
     serverVersion: ETCD_VERSION,
     advertisedPeerUrls: config["initial-advertise-peer-urls"],
     peerTls: tlsFilesOf(config, "peer"),
+    limits: { silentChecksMax },
   });
 }
 
