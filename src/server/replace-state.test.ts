@@ -206,13 +206,9 @@ function scenario(seed: number): void {
   const sent = leader.send();
   let isInstalled = false;
   follower.deliver = (message) => {
-    follower.install(
-      message.snapshot,
-      () => {},
-      () => {
-        isInstalled = true;
-      },
-    );
+    follower.install(message.snapshot, () => {
+      isInstalled = true;
+    });
     return true;
   };
   follower.receive(sent);

@@ -38,6 +38,8 @@ export class StateBench {
   readonly receiver: SnapshotReceiver;
   readonly replacement: StateReplacement;
   hardState: HardState;
+  /** The log holds the state up to here, durably. */
+  durableIndex = 0;
   /** What raft is told; whether it takes it. */
   deliver: (message: SnapshotMessage) => boolean = () => true;
 
@@ -71,9 +73,12 @@ export class StateBench {
   apply(entry: LogEntry): void {
     const { wal } = this.state.storage;
     if (entry.index > wal.lastIndex()) {
-      this.hardState = { ...this.hardState, term: entry.term, commit: entry.index };
+      const term = Math.max(entry.term, this.hardState.term);
+      this.hardState = { ...this.hardState, term, commit: entry.index };
       wal.append([entry], this.hardState);
-      wal.flush(NOTHING);
+      wal.flush(() => {
+        this.durableIndex = Math.max(this.durableIndex, entry.index);
+      });
     }
     this.state.stateMachine.apply(entry, this.clock.monotonicMs(), NOTHING, NOTHING);
   }
@@ -127,13 +132,13 @@ export class StateBench {
   }
 
   /** What the loop does with a Ready that has a snapshot. */
-  install(mark: SnapshotMark, durable: () => void, done: () => void): void {
+  install(mark: SnapshotMark, done: () => void): void {
     const { wal } = this.state.storage;
     this.hardState = { term: mark.term + 1, vote: VOTE, commit: mark.index };
     wal.replaceBySnapshot(mark.index, mark.term);
     wal.append([], this.hardState);
     wal.flush(() => {
-      durable();
+      this.durableIndex = mark.index;
       this.replacement.install(mark, done);
     });
   }
