@@ -16,11 +16,13 @@ import { writeJoinRecord } from "./join-record.ts";
 import { openDatabase } from "./open-database.ts";
 import { restart } from "./restart.ts";
 import { StartProblem } from "./start-problem.ts";
+import { refuseUnfinishedRepair } from "./unfinished-repair.ts";
 
 export type { BootstrapOptions, Bootstrapped } from "./bootstrap-options.ts";
 
 export function bootstrap(options: BootstrapOptions): Bootstrapped {
   const { disk } = options;
+  refuseUnfinishedRepair(disk, options.dataDirectory);
   const snapshotDirectory = `${options.dataDirectory}/member/snap`;
   const databasePath = `${snapshotDirectory}/db`;
   const hasLog =

@@ -3,7 +3,7 @@ import type { Disk } from "../io/index.ts";
 import { listSegments, readSegments } from "./recovery.ts";
 import { Replay } from "./replay.ts";
 import { startState } from "./segment-reader.ts";
-import type { HardState, WalMetadata } from "./types.ts";
+import type { HardState, SnapshotMark, WalMetadata } from "./types.ts";
 import { WalDamage } from "./wal-damage.ts";
 
 export interface WalReport {
@@ -15,6 +15,10 @@ export interface WalReport {
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly lastTerm: number;
+  /** What stands right before the first entry: the log continues from there. Its term is -1 where it does not tell. */
+  readonly previous: SnapshotMark;
+  /** Term of an entry, or of `previous`; -1 where the log does not tell. */
+  readonly termOf: (index: number) => number;
   readonly hardState: HardState;
   readonly closedInGoodOrder: boolean;
   /** Where and what, for a torn or damaged log. */
@@ -50,8 +54,14 @@ export function verifyLog(disk: Disk, directory: string): WalReport {
     verdict = "damaged";
     finding = { file: error.file, offset: error.offset, reason: error.reason };
   }
+  const { previous } = replay;
+  // Of the entries only the terms are kept: their data are views of everything that was read.
+  const terms = Float64Array.from(replay.entries, (entry) => entry.term);
   return {
     verdict,
+    previous,
+    termOf: (index) =>
+      index === previous.index ? previous.term : (terms[index - previous.index - 1] ?? -1),
     segments: found.map((name) => name.file),
     metadata: replay.metadata,
     firstIndex: replay.entries[0]?.index ?? 0,

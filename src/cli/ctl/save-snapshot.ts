@@ -2,8 +2,7 @@
  * Downloads a member's database into a file. The file appears under its name only when it is whole: it is
  * written as NAME.part, checked against the SHA-256 at its end, synced, renamed, and the rename is synced.
  */
-import { EtcdError, GrpcCode, type SnapshotResponse } from "../../api/index.ts";
-import { bytesToHex, equalBytes } from "../../base/bytes.ts";
+import { EtcdError } from "../../api/index.ts";
 import type { CallOptions } from "../../client/index.ts";
 import { parentDirectory } from "../../io/bun/index.ts";
 import { DiskError, type DiskFile } from "../../io/index.ts";
@@ -12,8 +11,8 @@ import { byteSizeText } from "../output/index.ts";
 import { type ControlContext, logTo } from "./context.ts";
 import { fileErrorText } from "./file-error.ts";
 import { errorText, type Session } from "./session.ts";
+import { writeSnapshot } from "./write-snapshot.ts";
 
-const DIGEST_BYTES = 32;
 const CALLER = "ctl/save-snapshot.ts";
 
 export async function saveSnapshot(
@@ -68,43 +67,13 @@ async function download(
   const responses = await client.maintenance.snapshot(options);
   log(context, "opened snapshot stream; downloading", [], "client");
   log(context, "fetching snapshot", [["endpoint", endpoint]]);
-  const sizeBytes = await writeAll(context, file, responses);
+  const sizeBytes = await writeSnapshot(context.newDigest, file, responses);
   log(context, "completed snapshot read; closing", [], "client");
   log(context, "fetched snapshot", [
     ["endpoint", endpoint],
     ["size", byteSizeText(sizeBytes)],
     ["took", agoText(context.clock.monotonicMs() - startedMs)],
   ]);
-}
-
-/** Writes the blobs one behind the other and checks that the last 32 bytes are the digest of the rest. */
-async function writeAll(
-  context: ControlContext,
-  file: DiskFile,
-  responses: AsyncIterable<SnapshotResponse>,
-): Promise<number> {
-  const digest = context.newDigest("sha256");
-  let position = 0;
-  let held = new Uint8Array(0);
-  for await (const { blob } of responses) {
-    file.writeAt(blob, 0, blob.length, position);
-    position += blob.length;
-    // The last bytes may be the digest itself, so they are held back from the sum.
-    const known = new Uint8Array(held.length + blob.length);
-    known.set(held);
-    known.set(blob, held.length);
-    const summed = Math.max(0, known.length - DIGEST_BYTES);
-    digest.update(known.subarray(0, summed));
-    held = known.slice(summed);
-  }
-  const sum = digest.finish();
-  if (!equalBytes(sum, held)) {
-    throw new EtcdError(
-      GrpcCode.DataLoss,
-      `the snapshot arrived damaged: expected sha256 ${bytesToHex(held)}, got ${bytesToHex(sum)}`,
-    );
-  }
-  return position;
 }
 
 function log(

@@ -5,6 +5,7 @@ import type { Disk } from "../../io/index.ts";
 import { type Command, cobraHelp, helpCommand, type Program, runCommand } from "../args/index.ts";
 import type { CommandIo, Environment } from "../output/index.ts";
 import type { UtilityContext } from "./context.ts";
+import { repairCommand } from "./repair/repair-command.ts";
 import { printSnapshotStatus } from "./snapshot-status-command.ts";
 
 const snapshot: Command<UtilityContext> = {
@@ -44,6 +45,7 @@ const root: Command<UtilityContext> = {
   ],
   commands: [
     snapshot,
+    repairCommand,
     version,
     helpCommand(
       () => program,
@@ -57,9 +59,9 @@ const program: Program<UtilityContext> = { root, helpText: cobraHelp, usageStrea
 /** Runs etcdutl with these arguments (without the program's name) and gives its exit code. */
 export async function runUtility(
   args: readonly string[],
-  _environment: Environment,
+  environment: Environment,
   io: CommandIo,
   disk: Disk,
 ): Promise<number> {
-  return runCommand(program, args, { io, disk, newDigest: newBunDigest }, io);
+  return runCommand(program, args, { io, environment, disk, newDigest: newBunDigest }, io);
 }
