@@ -7,6 +7,7 @@ import { checkStore } from "./checkers/check-store.ts";
 import { SameState } from "./checkers/same-state.ts";
 import type { Violation } from "./checkers/violations.ts";
 import { checkWatch } from "./checkers/watch-checks.ts";
+import { ClientCall } from "./client-call.ts";
 import { LeaseOracle } from "./lease-oracle.ts";
 import { MemberOracles } from "./member-oracles.ts";
 import { Recorder } from "./recorder.ts";
@@ -20,6 +21,7 @@ import { type FaultKind, type Profile, profileOf } from "./sim-profile.ts";
 import { SimWatcher } from "./sim-watcher.ts";
 import { SimWorld } from "./sim-world.ts";
 import { rowsFingerprint, stateFingerprint } from "./state-fingerprint.ts";
+import { callMember, responseOf } from "./wire.ts";
 
 export interface RunOptions {
   readonly seed: number;
@@ -47,6 +49,9 @@ export interface RunResult {
 
 /** Everything must be in agreement so soon after the last fault. */
 const AGREEMENT_MS_MAX = 90_000;
+const WATCHED_MS_MAX = 20_000;
+/** The longest time to live, once again for a new leader, and the leader's scans. */
+const EXPIRY_MS_MAX = 30_000;
 const CLIENT_TIMEOUT_MS = 9000;
 const STEPS_MAX = 400_000;
 const TRACE_LINES = 400;
@@ -210,7 +215,51 @@ class SimRun {
     // Leases that end now are taken for changes: nothing else may differ.
     this.#world.runUntil(this.#world.nowMs + 600, () => this.#isBroken());
     this.#agree("after the power failed everywhere");
+    if (!this.#isBroken()) this.#lastWrite();
+    if (!this.#isBroken()) this.#awaitExpiries();
     for (const watcher of this.#watchers) watcher.stop();
+  }
+
+  /** One more write, which every watcher must come to see: so it has seen all before. */
+  #lastWrite(): void {
+    const world = this.#world;
+    const recorder = this.#recorder;
+    const request = { kind: "put", key: "k00", value: "the last", lease: 0n } as const;
+    const calledMs = world.nowMs;
+    let revision = 0;
+    const leader = this.#cluster.leader()!;
+    const call = new ClientCall((response, error) => {
+      if (error !== null) {
+        recorder.report({ rule: "liveness", message: `the last write: ${error.message}` });
+        return;
+      }
+      const output = responseOf(request, response!);
+      recorder.record(recorder.newClient(), request, calledMs, {
+        kind: "ok",
+        output,
+        returnTime: world.nowMs,
+      });
+      revision = "revision" in output ? output.revision : 0;
+    });
+    leader.process.input(1, () => callMember(leader.services!, request, 0, call as never));
+    for (const watcher of this.#watchers) watcher.hurry();
+    const isSeen = () => this.#watchers.every((each) => revision > 0 && each.isThrough(revision));
+    world.runUntil(world.nowMs + WATCHED_MS_MAX, () => this.#isBroken() || isSeen());
+    if (this.#isBroken() || isSeen()) return;
+    const behind = this.#watchers.filter((each) => !each.isThrough(revision));
+    const names = behind.map(({ name, seenRevision }) => `${name} saw ${seenRevision}`).join();
+    const message = `the write at ${revision} was not seen in ${WATCHED_MS_MAX} ms: ${names}`;
+    recorder.report({ rule: "watch-liveness", message });
+  }
+
+  /** Nobody renews any more: all leases end. */
+  #awaitExpiries(): void {
+    const world = this.#world;
+    const leases = () => this.#cluster.leader()?.member?.state.lessor.count() ?? 1;
+    world.runUntil(world.nowMs + EXPIRY_MS_MAX, () => this.#isBroken() || leases() === 0);
+    if (this.#isBroken() || leases() === 0) return;
+    const message = `${leases()} leases are still there after ${EXPIRY_MS_MAX} ms`;
+    this.#recorder.report({ rule: "lease-late", message });
   }
 
   #judge(): void {

@@ -61,6 +61,7 @@ export class SimWatcher {
   #nextRevision = 0;
   #streams = 0;
   #isStopped = false;
+  #isHurrying = false;
   /** Everything up to here was received. */
   seenRevision = 0;
 
@@ -90,9 +91,19 @@ export class SimWatcher {
     this.#leave();
   }
 
-  /** The member may send without waiting from now on. */
+  /** From now on it reads as fast as it can. */
+  hurry(): void {
+    this.#isHurrying = true;
+  }
+
+  /** Whether it has everything up to a revision, or asked for later ones only. */
+  isThrough(revision: number): boolean {
+    if (this.seenRevision >= revision) return true;
+    return this.#watch !== null && this.#watch.request.startRevision > revision;
+  }
+
   get stallMsMax(): number {
-    return this.#isStopped ? 0 : this.#options.stallMsMax;
+    return this.#isHurrying ? 0 : this.#options.stallMsMax;
   }
 
   #open(wanted: SimMember | null): void {
@@ -122,7 +133,7 @@ export class SimWatcher {
    * the store was compacted, which is the oldest that may be asked for.
    */
   #startRevision(): number {
-    if (this.#streams === 0) return this.#nextRevision;
+    if (this.#streams === 0 || this.#isHurrying) return this.#nextRevision;
     if (this.#random.chance(0.12)) return this.seenRevision + 1 + this.#random.below(40);
     const compacted = this.#options.compactRevision();
     if (compacted > 0 && this.#random.chance(0.25)) return compacted;
