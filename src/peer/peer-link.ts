@@ -16,6 +16,9 @@ import type { PeerServices } from "./peer-services.ts";
 import type { Dialing } from "./peer-socket.ts";
 import type { PeerAnswer } from "./types.ts";
 
+/** A younger attempt is left alone. */
+const FRESH_DIAL_MS = 200;
+
 export class PeerLink implements ConnectionOwner {
   readonly member: bigint;
   readonly counters: PeerCounters;
@@ -27,6 +30,7 @@ export class PeerLink implements ConnectionOwner {
   #urlIndex = 0;
   #connection: PeerConnection | null = null;
   #dialing: Dialing | null = null;
+  #dialedAtMs = 0;
   #timer: Timer | null = null;
   #isEnded = false;
   #activeSinceMs = Number.NaN;
@@ -77,7 +81,18 @@ export class PeerLink implements ConnectionOwner {
     return this.#connection?.queuedBytes ?? 0;
   }
 
-  /** Dials at once, unless it is connected or about to be: also called when the other member has just dialed us. */
+  /** The other member has just dialed us, so it can be reached: no time is lost with what was tried before. */
+  reachable(): void {
+    const { clock } = this.#services.options;
+    if (this.#dialing !== null && clock.monotonicMs() - this.#dialedAtMs > FRESH_DIAL_MS) {
+      // Sent into the void while the line was cut, it would wait for the next repetition by the system.
+      this.#dialing.cancel();
+      this.#dialing = null;
+    }
+    this.connect();
+  }
+
+  /** Dials at once, unless it is connected or about to be. */
   connect(): void {
     if (this.#isEnded || this.#connection !== null || this.#dialing !== null) return;
     this.#timer?.cancel();
@@ -178,6 +193,7 @@ export class PeerLink implements ConnectionOwner {
     const url = this.#urls[this.#urlIndex % Math.max(1, this.#urls.length)];
     if (url === undefined) return;
     const timeoutMs = options.limits.dialTimeoutMs;
+    this.#dialedAtMs = options.clock.monotonicMs();
     this.#timer = options.clock.setTimer(timeoutMs, () => {
       this.#dialing?.cancel();
       this.#failed(new ChannelFailure(`dial ${url}: i/o timeout`));

@@ -43,7 +43,7 @@ export const PEER_LIMITS: PeerLimits = {
   requestsMax: 1024,
   dialTimeoutMs: 3000,
   backoffMsMin: 50,
-  backoffMsMax: 2000,
+  backoffMsMax: 1000,
   checkIntervalMs: 500,
   silentChecksMax: 6,
   snapshotChunkBytes: 256 * 1024,

@@ -83,7 +83,7 @@ async function transports(): Promise<void> {
 async function run(url: string, entries: number, bytes: number): Promise<void> {
   const sender = new SocketPeerTransport({
     ...{ clock: new BunClock(), random: new BunRandom(), logger: silentLogger },
-    ...{ serverVersion: "3.7.1", advertisedPeerUrls: [] },
+    ...{ serverVersion: "3.7.1", advertisedPeerUrls: ["http://127.0.0.1:1"] },
   });
   sender.identify(1n, 7n);
   let dropped = 0;

@@ -106,6 +106,29 @@ describe("connections", () => {
     expect(a.transport.statistics()[0]!.counters.disconnects).toBe(1);
   });
 
+  test("a member that dials is dialed at once, whatever was tried before", async () => {
+    // Takes connections and says nothing: the attempt hangs until its timeout.
+    const hole = net.createServer((socket) => socket.on("error", () => {}));
+    await new Promise<void>((resolve) => hole.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => hole.close());
+    const { port } = hole.address() as net.AddressInfo;
+    const limits = { dialTimeoutMs: 60_000, backoffMsMin: 60_000, backoffMsMax: 60_000 };
+    const a = await start({ id: 1n, limits });
+    const b = await start({ id: 2n });
+    a.transport.setPeers([{ id: b.id, peerUrls: [`http://127.0.0.1:${port}`] }]);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    let dials = 0;
+    hole.on("connection", () => dials++);
+    b.transport.setPeers([a.address]);
+    await until(() => dials === 1);
+    // And one that waits after a failure: nobody is there, then the member comes.
+    const c = await start({ id: 3n });
+    a.transport.setPeers([{ id: c.id, peerUrls: ["http://127.0.0.1:1", c.url] }]);
+    await until(() => texts(a).includes("failed to reach peer"));
+    c.transport.setPeers([a.address]);
+    await until(() => a.isConnectedTo(c));
+  });
+
   test("the URLs of a member are tried in turn", async () => {
     const [a, b] = [await start({ id: 1n }), await start({ id: 2n })];
     const peerUrls = ["http://127.0.0.1:1", "nonsense", b.url];

@@ -253,7 +253,7 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
 
   welcome(member: bigint, peerUrls: readonly string[]): boolean {
     const link = this.#table.get(member) ?? this.#table.learn(member, peerUrls);
-    link?.connect();
+    link?.reachable();
     return link !== null;
   }
 
