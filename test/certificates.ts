@@ -11,6 +11,11 @@ const x509 = await import("@peculiar/x509");
 x509.cryptoProvider.set(webcrypto as unknown as Crypto);
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const LOCAL_NAMES = [
+  { type: "dns", value: "localhost" },
+  { type: "ip", value: "127.0.0.1" },
+  { type: "ip", value: "::1" },
+] as const;
 const DAY_MS = 24 * 3600 * 1000;
 
 export interface Leaf {
@@ -23,8 +28,11 @@ export interface Leaf {
 export interface Authority {
   /** PEM. */
   readonly cert: string;
-  /** A leaf with this common name, valid for localhost and the loopback addresses, as server and as client. */
-  issue(commonName: string): Promise<Leaf>;
+  /**
+   * A leaf with this common name, as server and as client, valid for localhost and the loopback addresses, or only
+   * for the addresses that are given.
+   */
+  issue(commonName: string, addresses?: readonly string[]): Promise<Leaf>;
   /** A revocation list over these serial numbers, as PEM. */
   revoke(serialNumbers: readonly string[]): Promise<string>;
 }
@@ -53,7 +61,7 @@ export async function makeAuthority(name = "test authority"): Promise<Authority>
   });
   return {
     cert: root.toString("pem"),
-    async issue(commonName) {
+    async issue(commonName, addresses) {
       const leafKeys = await newKeys();
       const serialNumber = nextSerial();
       const leaf = await x509.X509CertificateGenerator.create({
@@ -66,11 +74,9 @@ export async function makeAuthority(name = "test authority"): Promise<Authority>
         signingAlgorithm: ALGORITHM,
         extensions: [
           new x509.BasicConstraintsExtension(false),
-          new x509.SubjectAlternativeNameExtension([
-            { type: "dns", value: "localhost" },
-            { type: "ip", value: "127.0.0.1" },
-            { type: "ip", value: "::1" },
-          ]),
+          new x509.SubjectAlternativeNameExtension(
+            addresses?.map((value) => ({ type: "ip", value })) ?? LOCAL_NAMES,
+          ),
           new x509.ExtendedKeyUsageExtension([
             x509.ExtendedKeyUsage.serverAuth,
             x509.ExtendedKeyUsage.clientAuth,

@@ -14,6 +14,7 @@ import type { Clock, Logger } from "../io/index.ts";
 import {
   CertificateReload,
   certificateProblem,
+  clientAddressProblem,
   clientName,
   readTlsMaterial,
   type TlsFiles,
@@ -241,10 +242,22 @@ export class Listener implements SessionServices {
     if (!this.#sockets.has(socket) && !this.#track(socket)) return;
     const { tls } = this.#options;
     const problem = tls === undefined ? null : certificateProblem(socket, tls);
-    if (problem !== null) {
-      this.#onRejected(new Error(problem), socket);
-      return;
-    }
+    if (problem !== null) this.#onRejected(new Error(problem), socket);
+    else if (tls?.checkClientAddress === true && this.#address.kind === "tcp")
+      void this.#checkAddress(socket);
+    else this.#startSecure(socket);
+  }
+
+  /** Nothing is read meanwhile. */
+  async #checkAddress(socket: TLSSocket): Promise<void> {
+    const certificate = socket.authorized ? socket.getPeerCertificate() : null;
+    const problem = await clientAddressProblem(certificate, socket.remoteAddress ?? "");
+    if (socket.destroyed) return;
+    if (problem === null) this.#startSecure(socket);
+    else this.#onRejected(new Error(problem), socket);
+  }
+
+  #startSecure(socket: TLSSocket): void {
     const info: RequestInfo = {
       peerAddress: peerAddressOf(socket),
       peerName: clientName(socket),

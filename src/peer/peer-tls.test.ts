@@ -103,6 +103,23 @@ test("allowed host names hold likewise", async () => {
   expect(b.isConnectedTo(strict)).toBe(false);
 });
 
+test("a certificate must belong to the address that its member comes from", async () => {
+  const check = { checkClientAddress: true };
+  const local = await identity("m1");
+  const [a, b] = await pair({ ...local, ...check }, { ...(await identity("m2")), ...check });
+  await until(() => a.isConnectedTo(b) && b.isConnectedTo(a));
+  const elsewhere = await authority.issue("m3", ["198.51.100.7"]);
+  const files = {
+    ...local,
+    clientCertFile: directory.write("elsewhere.pem", elsewhere.cert),
+    clientKeyFile: directory.write("elsewhere.key", elsewhere.key),
+  };
+  const c = await start({ id: 3n, tls: files });
+  c.transport.setPeers([a.address]);
+  await until(() => errors(a).includes("certificate is valid for 198.51.100.7, not 127.0.0.1"));
+  expect(c.isConnectedTo(a)).toBe(false);
+});
+
 test("a certificate of its own for outgoing connections", async () => {
   const own = await identity("m2");
   const outgoing = await identity("m2-client");

@@ -2,6 +2,7 @@
 export { certificateProblem } from "./allowed-names.ts";
 export { CertificateReload } from "./certificate-reload.ts";
 export { cipherList } from "./cipher-suites.ts";
+export { clientAddressProblem } from "./client-address.ts";
 export { clientName } from "./client-identity.ts";
 export type { TlsClientMaterial } from "./client-material.ts";
 export { readTlsClientMaterial } from "./client-material.ts";

@@ -23,6 +23,8 @@ export interface TlsFiles {
   /** Whose certificates are taken (allowed-names.ts); at most one of the two is given. */
   readonly allowedCommonNames?: readonly string[];
   readonly allowedHostnames?: readonly string[];
+  /** Certificates of clients must belong to the address that they come from (client-address.ts). */
+  readonly checkClientAddress?: boolean;
   /** Presented on outgoing connections; "" for the same as the server's. */
   readonly clientCertFile?: string;
   readonly clientKeyFile?: string;

@@ -64,6 +64,7 @@ const schema = z.object({
   "peer-crl-file": z.string(),
   "peer-cert-allowed-cn": z.array(z.string()),
   "peer-cert-allowed-hostname": z.array(z.string()),
+  "peer-skip-client-san-verification": z.boolean(),
   "peer-client-cert-file": z.string(),
   "peer-client-key-file": z.string(),
   "cipher-suites": z.array(z.string()),

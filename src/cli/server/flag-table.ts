@@ -120,7 +120,7 @@ const security: FlagRow[] = [
   row("peer-client-key-file", "string", "", "Key of it."),
   row("peer-auto-tls", "bool", "false", "Make a self-signed certificate for peers.", "later"),
   row("peer-crl-file", "string", "", "Revoked peer certificates."),
-  row("peer-skip-client-san-verification", "bool", "false", "Do not match peer names.", "ignored"),
+  row("peer-skip-client-san-verification", "bool", "false", "Do not match peers' addresses."),
   row("self-signed-cert-validity", "uint", "1", "Years.", "ignored"),
   row("cipher-suites", "list", "", "TLS cipher suites by their Go names."),
   row("tls-min-version", "string", "TLS1.2", "TLS1.2 or TLS1.3."),

@@ -105,6 +105,7 @@ export function tlsFilesOf(config: Config, side: "client" | "peer"): TlsFiles | 
     cipherSuites: config["cipher-suites"],
     allowedCommonNames: peer ? config["peer-cert-allowed-cn"] : [],
     allowedHostnames: config[peer ? "peer-cert-allowed-hostname" : "client-cert-allowed-hostname"],
+    checkClientAddress: peer && !config["peer-skip-client-san-verification"],
     clientCertFile: peer ? config["peer-client-cert-file"] : "",
     clientKeyFile: peer ? config["peer-client-key-file"] : "",
     minVersion: config["tls-min-version"] as Version,
