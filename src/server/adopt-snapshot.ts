@@ -39,6 +39,7 @@ export function adoptReceivedSnapshot(options: AdoptionOptions): number {
   if (present.length === 0) return 0;
   const adopted = options.hasLog ? adopt(options, files) : 0;
   for (const index of present) files.discard(index);
+  // Before the database is written to: were its new name lost then, the old one would stand beside a log that is ahead.
   disk.syncDirectory(snapshotDirectory);
   return adopted;
 }
@@ -65,8 +66,6 @@ function adopt(options: AdoptionOptions, files: SnapshotFiles): number {
   // A mark that only the system's memory holds (the process was killed) must not be lost behind the database.
   makeLogDurable(disk, walDirectory);
   disk.rename(path, databasePath);
-  // Before anything is written to it: its name must not be lost while the log says that it is there.
-  disk.syncDirectory(files.directory);
   return mark.index;
 }
 

@@ -13,6 +13,7 @@ const SNAPSHOTS = "/data/member/snap";
 
 interface Story {
   readonly seed: number;
+  readonly syncMode: "immediate" | "step";
   /** At [i] is the one with index i + 2. */
   readonly entries: readonly LogEntry[];
   /** What the follower has before. */
@@ -31,9 +32,9 @@ function newDisk(): FaultDisk {
 function storyOf(seed: number): Story {
   const random = new SeededRandom(seed);
   const leader = new StateBench(newDisk());
-  const entries = new RandomEntries(random, 2).take(40);
-  const firstIndex = 2 + random.below(12);
-  const snapshotIndexes = [firstIndex + 4 + random.below(8), 32 + random.below(6)];
+  const entries = new RandomEntries(random, 2).take(24);
+  const firstIndex = 2 + random.below(6);
+  const snapshotIndexes = [firstIndex + 3 + random.below(4), 20];
   const sent: SentSnapshot[] = [];
   const views = new Map<number, unknown>();
   for (const entry of entries) {
@@ -41,7 +42,8 @@ function storyOf(seed: number): Story {
     views.set(entry.index, leader.view());
     if (snapshotIndexes.includes(entry.index)) sent.push(leader.send());
   }
-  return { seed, entries, firstIndex, sent, views };
+  const syncMode = seed % 2 === 0 ? "immediate" : "step";
+  return { seed, syncMode, entries, firstIndex, sent, views };
 }
 
 /** A follower and what it had said durably when its power went. */
@@ -60,7 +62,7 @@ class Follower {
       // A commit may be under way when the state goes.
       if (random.chance(0.5)) bench.state.storage.database.commit();
       this.#take(story, bench, sent);
-      this.#apply(story, bench, random, sent.message.snapshot.index + 4);
+      this.#apply(story, bench, random, sent.message.snapshot.index + 3);
       bench.commit();
     }
     return disk.operationCount - begun;
@@ -102,10 +104,15 @@ function restart(disk: FaultDisk, cutAfter: number): StateBench | null {
   }
 }
 
-function checkRestart(story: Story, disk: FaultDisk, durableIndex: number, seed: number): number {
+function checkRestart(
+  story: Story,
+  disk: FaultDisk,
+  durableIndex: number,
+  cut: RestartCut,
+): number {
   // A start that is cut off, or whose process is killed and then loses what the system had in memory.
-  const found = restart(disk, seed % 9)?.state.stateMachine.appliedIndex() ?? 0;
-  disk.crash(seed);
+  const found = restart(disk, cut.after)?.state.stateMachine.appliedIndex() ?? 0;
+  disk.crash(cut.seed);
   const again = new StateBench(disk);
   const index = again.state.stateMachine.appliedIndex();
   expect(index).toBeGreaterThanOrEqual(Math.max(durableIndex, found));
@@ -118,9 +125,42 @@ function checkRestart(story: Story, disk: FaultDisk, durableIndex: number, seed:
     again.commit();
   }
   const last = story.entries.at(-1)!.index;
-  disk.crash(seed);
+  disk.crash(cut.seed);
   expect(new StateBench(disk).view()).toEqual(story.views.get(last));
   return index;
+}
+
+interface RestartCut {
+  readonly after: number;
+  readonly seed: number;
+}
+
+/** Where there is a received snapshot to finish with, the start is cut off after each of its first operations. */
+const RESTART_CUTS = 12;
+
+function cutAt(story: Story, cut: number, restartCuts: number[]): number {
+  const disk = newDisk();
+  disk.syncMode = story.syncMode;
+  const follower = new Follower();
+  try {
+    follower.run(story, disk, cut);
+  } catch (error) {
+    if (!(error instanceof PowerCut)) throw error;
+  }
+  const durableIndex = follower.bench?.durableIndex ?? 0;
+  if (cut % 2 === 0) disk.crash(cut * 7 + story.seed);
+  else disk.kill();
+  disk.syncMode = "immediate";
+  const after = restartCuts.shift()!;
+  if (after === 0 && disk.list(SNAPSHOTS).length > 1) {
+    for (let i = 1; i < RESTART_CUTS; i++) restartCuts.push(i);
+  }
+  try {
+    return checkRestart(story, disk, durableIndex, { after, seed: cut + after });
+  } catch (error) {
+    const text = `seed ${story.seed}, ${story.syncMode}, cut ${cut}, restart cut ${after}`;
+    throw new Error(`${text}: ${String(error)}`, { cause: error });
+  }
 }
 
 test("a power cut at every disk operation leaves a state that the member had", () => {
@@ -128,30 +168,14 @@ test("a power cut at every disk operation leaves a state that the member had", (
   for (let seed = 1; seed <= SEEDS; seed++) {
     const story = storyOf(seed);
     const marks = story.sent.map(({ message }) => message.snapshot.index);
-    const syncMode = seed % 2 === 0 ? "immediate" : "step";
     const whole = newDisk();
-    whole.syncMode = syncMode;
+    whole.syncMode = story.syncMode;
     const operations = new Follower().run(story, whole, Number.POSITIVE_INFINITY);
     for (let cut = 0; cut <= operations; cut++) {
-      const disk = newDisk();
-      disk.syncMode = syncMode;
-      const follower = new Follower();
-      try {
-        follower.run(story, disk, cut);
-      } catch (error) {
-        if (!(error instanceof PowerCut)) throw error;
-      }
-      const durableIndex = follower.bench?.durableIndex ?? 0;
-      if (cut % 2 === 0) disk.crash(cut * 7 + seed);
-      else disk.kill();
-      disk.syncMode = "immediate";
-      try {
-        const index = checkRestart(story, disk, durableIndex, cut);
+      const restartCuts = [0];
+      while (restartCuts.length > 0) {
+        const index = cutAt(story, cut, restartCuts);
         found.add(`${marks.filter((mark) => index >= mark).length} of ${marks.length}`);
-      } catch (error) {
-        throw new Error(`seed ${seed}, ${syncMode}, cut ${cut}: ${String(error)}`, {
-          cause: error,
-        });
       }
     }
   }

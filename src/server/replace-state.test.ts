@@ -260,3 +260,27 @@ test.if(ONE !== undefined)("one seed", () => scenario(Number(ONE)));
 test("a replaced state is the leader's, and whatever ran meanwhile ends well", () => {
   fc.assert(fc.property(fc.nat(), scenario), { numRuns: RUNS });
 }, 60_000);
+
+test("incident 14: two snapshots in a short time do not lose each other's file", () => {
+  const leader = newBench();
+  const follower = newBench();
+  const entries = new RandomEntries(new SeededRandom(5), 2).take(60);
+  const sent = [30, 60].map((until) => {
+    for (const entry of entries.slice(0, until)) leader.apply(entry);
+    return leader.send();
+  });
+  // Raft takes both before the loop comes to install the first.
+  for (const [i, each] of sent.entries()) {
+    const answer = follower.receive(each, `${i}`);
+    follower.settle();
+    expect(answer.accepted).toBe(true);
+  }
+  const installed: number[] = [];
+  for (const { message } of sent) {
+    follower.install(message.snapshot, () => installed.push(message.snapshot.index));
+  }
+  follower.settle();
+  expect(installed).toEqual(sent.map(({ message }) => message.snapshot.index));
+  expect(follower.view()).toEqual(leader.view());
+  expect(follower.disk.list("/data/member/snap")).toEqual(["db"]);
+});
