@@ -72,27 +72,34 @@ const FOCUSES = [
   "single",
 ] as const;
 
-type Focus = (typeof FOCUSES)[number];
+/** Runs of many minutes: leases that outlive leaders, and checkpoints of them. Long, so there are few. */
+const LONG = "longLeases";
+const LONG_SHARE = 0.01;
+
+type Focus = (typeof FOCUSES)[number] | typeof LONG;
 
 export function profileOf(seed: number, wanted?: string): Profile {
   const random = new SeededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995);
-  const drawn = pick(random, FOCUSES);
+  const drawn = random.chance(LONG_SHARE) ? LONG : pick(random, FOCUSES);
   const focus = (wanted ?? drawn) as Focus;
   const size = focus === "single" ? 1 : pick(random, [3, 3, 3, 3, 3, 5, 5, 1, 2, 4]);
   const faults = faultsOf(random, focus, size);
   return {
     name: focus,
     size,
-    durationMs: 8_000 + random.below(random.chance(0.2) ? 50_000 : 17_000),
+    durationMs:
+      focus === LONG
+        ? 700_000 + random.below(400_000)
+        : 8_000 + random.below(random.chance(0.2) ? 50_000 : 17_000),
     settings: settingsOf(random, focus),
     quality: qualityOf(random),
     mix: mixOf(random, focus),
     keys: 4 + random.below(12),
     clients: 2 + random.below(4),
-    thinkMsMean: pick(random, [15, 40, 100, 200]),
+    thinkMsMean: focus === LONG ? 5000 : pick(random, [15, 40, 100, 200]),
     watchers: 1 + random.below(4),
     watcherStallMsMax: focus === "compaction" || random.chance(0.4) ? 200 + random.below(4000) : 0,
-    leaseSecondsMax: 2 + random.below(6),
+    leaseSecondsMax: focus === LONG ? 800 : 2 + random.below(6),
     faults,
     syncMsMax: pick(random, [1, 4, 15]),
   };
@@ -118,7 +125,7 @@ function settingsOf(random: SeededRandom, focus: Focus): MemberSettings {
     catchupEntries: isLagging ? random.below(10) : pick(random, [3, 20, 5000]),
     walSegmentBytes: pick(random, [16, 32, 64]) * 1024,
     progressIntervalMs: pick(random, [100, 400, 2000]),
-    quotaBytes: Number.POSITIVE_INFINITY,
+    quotaBytes: random.chance(0.05) ? 120_000 + random.below(200_000) : Number.POSITIVE_INFINITY,
     strictReconfigCheck: random.chance(0.5),
   };
 }
@@ -136,7 +143,7 @@ function qualityOf(random: SeededRandom): LinkQuality {
 function mixOf(random: SeededRandom, focus: Focus): RequestMix {
   const some = (weight: number, chance = 0.6) =>
     random.chance(chance) ? weight * random.next() : 0;
-  const withLeases = focus === "leases" || random.chance(0.35);
+  const withLeases = focus === "leases" || focus === LONG || random.chance(0.35);
   const lease = (weight: number) => (withLeases ? weight : 0);
   return {
     put: 4 + 4 * random.next(),
@@ -167,6 +174,7 @@ const FOCUS_FAULTS: Readonly<Record<Focus, FaultPlan>> = {
   leases: { pauseLeader: 5000, stallDisk: 5000, isolateLeader: 7000, transfer: 6000 },
   membership: { membership: 3000, replace: 9000, kill: 8000, transfer: 7000 },
   disks: { crashAt: 3000, diskError: 8000, stallDisk: 6000, diskFull: 15_000, rot: 30_000 },
+  [LONG]: { transfer: 120_000, pauseLeader: 150_000, kill: 200_000, power: 300_000 },
   maintenance: { defragment: 1200, kill: 3000, crashAt: 2500, isolateFollower: 9000 },
   calm: { transfer: 15_000 },
   single: { kill: 4000, power: 3000, crashAt: 2500, pause: 6000 },
@@ -201,7 +209,8 @@ const SWARM_INTERVALS: Readonly<Record<FaultKind, number>> = {
 
 function faultsOf(random: SeededRandom, focus: Focus, size: number): FaultPlan {
   const plan: FaultPlan = { ...FOCUS_FAULTS[focus] };
-  const share = focus === "calm" ? 0 : focus === "swarm" ? 0.25 + 0.2 * random.next() : 0.12;
+  const share =
+    focus === "calm" || focus === LONG ? 0 : focus === "swarm" ? 0.25 + 0.2 * random.next() : 0.12;
   for (const kind of FAULT_KINDS) {
     const isOn = random.chance(share);
     const intervalMs = SWARM_INTERVALS[kind] * (0.4 + 1.6 * random.next());

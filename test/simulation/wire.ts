@@ -11,6 +11,7 @@ import {
   errLeaseExist,
   errLeaseNotFound,
   errNoLeader,
+  errNoSpace,
   errNotSupportedForLearner,
   errRequestTooManyRequests,
   type KeyValueInit,
@@ -73,7 +74,7 @@ export function callMember(
       kv.txn(txnOf(request), call);
       return;
     case "compact":
-      kv.compact({ revision: request.revision, physical: false }, call);
+      kv.compact({ revision: request.revision, physical: request.revision % 3 === 0 }, call);
       return;
     case "lease-grant":
       lease.leaseGrant({ ID: request.lease, TTL: ttlSeconds }, call);
@@ -221,9 +222,10 @@ const STATE_ERRORS = new Map<EtcdError, KvError>([
   [errLeaseExist, "lease-exists"],
 ]);
 
-/** Refused before anything was proposed. */
+/** Refused before anything was proposed, or by every member alike when it was applied. */
 const REFUSALS = new Set<EtcdError>([
   errNoLeader,
+  errNoSpace,
   errRequestTooManyRequests,
   errNotSupportedForLearner,
 ]);
