@@ -10,8 +10,8 @@ import { StartProblem } from "./start-problem.ts";
 export interface RemoteCluster {
   readonly clusterId: bigint;
   readonly members: readonly Member[];
-  /** The cluster version that each of the others told. Absent: they are known to be of this version. */
-  readonly versions?: ReadonlyMap<bigint, string>;
+  /** The cluster version that each of the others told, null for none. Absent: they are known to be of this version. */
+  readonly versions?: ReadonlyMap<bigint, string | null>;
   /** URLs with their hosts as addresses, where that makes a difference. */
   readonly addresses?: ReadonlyMap<string, string>;
 }
@@ -106,6 +106,10 @@ export function checkVersions(
   let isAnyCompatible = false;
   for (const [member, version] of remote.versions) {
     if (member === self) continue;
+    if (version === null) {
+      warn("failed to get version", { "remote-member-id": hexId(member) });
+      continue;
+    }
     const theirs = parseVersion(version);
     const fields = {
       "remote-member-id": hexId(member),

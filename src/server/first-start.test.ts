@@ -146,6 +146,10 @@ test.each([
     "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs",
   ],
   [
+    { remoteCluster: { ...RUNNING, members: [] } },
+    "cannot fetch cluster info from peer urls: failed to get raft cluster member(s) from the given URLs",
+  ],
+  [
     { initialCluster: `${THREE},z=http://127.0.0.1:47130`, remoteCluster: RUNNING },
     `error validating peerURLs ${RUNNING_TEXT}: member count is unequal`,
   ],
@@ -164,7 +168,8 @@ test.each([
   ["4.0.0", "cluster version of remote member is not compatible; too high"],
   ["2.9.0", "cluster version of remote member is not compatible; too low"],
   ["not_decided", "failed to parse cluster version of remote member"],
-])("firstStart does not join a cluster of version %s", (version, warning) => {
+  [null, "failed to get version"],
+])("firstStart does not join a cluster of version %p", (version, warning) => {
   const remoteCluster = { ...RUNNING, versions: new Map([[IDS.a, version]]) };
   expect(refusal({ initialClusterState: "existing", remoteCluster })).toEqual({
     message: "incompatible with current running cluster",

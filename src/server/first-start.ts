@@ -92,11 +92,14 @@ function joining(settings: FirstStartSettings, byName: UrlsByName, warn: Warn): 
   const { name, remoteCluster, clusterToken, newDigest } = settings;
   ownUrls(byName, name);
   checkDuplicates(byName);
+  const failure = "cannot fetch cluster info from peer urls";
   if (remoteCluster === undefined) {
     throw new StartProblem(
-      "cannot fetch cluster info from peer urls: could not retrieve cluster information from " +
-        "the given URLs",
+      `${failure}: could not retrieve cluster information from the given URLs`,
     );
+  }
+  if (remoteCluster.members.length === 0) {
+    throw new StartProblem(`${failure}: failed to get raft cluster member(s) from the given URLs`);
   }
   const named = initialClusterOf(byName, clusterToken, newDigest).members;
   const memberId = idInExistingCluster(named, name, remoteCluster);

@@ -1,7 +1,7 @@
 /**
- * A start with a log: the log says who this member is, whatever the settings say now. Its entries are read from before
- * the database's applied index on, so that a member that leads soon can bring others up to date without sending them
- * its whole database.
+ * A start with a log: the log says who this member is, whatever the settings say now. Where there are others, entries
+ * are read from before the database's applied index on, so that a member that leads soon can bring them up to date
+ * without sending its whole database.
  */
 import { hexId, Membership } from "../cluster/index.ts";
 import type { Database } from "../database/index.ts";
@@ -60,7 +60,8 @@ interface OpenedLog {
 
 function openLog(options: BootstrapOptions, database: Database): OpenedLog {
   const appliedIndex = database.consistentIndex();
-  const from = Math.max(0, appliedIndex - LOOK_BACK_ENTRIES);
+  const isAlone = new Membership(database).members().length < 2;
+  const from = isAlone ? appliedIndex : Math.max(0, appliedIndex - LOOK_BACK_ENTRIES);
   const opened = WriteAheadLog.open(walOptions(options), appliedIndex, from);
   const { log, recovered } = opened;
   log.onFailure = options.onDiskFailure;

@@ -2,7 +2,7 @@
  * What the members that run already say of their cluster: asked once, before a member without a log starts. A new one
  * asks whether it is known already, for a second; one that joins needs an answer, and asks for ten.
  */
-import { decodeMember, hexId, type Member, parseInitialCluster } from "../../cluster/index.ts";
+import { decodeMember, type Member, parseInitialCluster } from "../../cluster/index.ts";
 import type { RootLogger } from "../../io/bun/index.ts";
 import type { Logger } from "../../io/index.ts";
 import { fetchPeerPage, type PeerPage, type PeerPageFailure } from "../../peer/index.ts";
@@ -55,34 +55,38 @@ async function fetchMembers(
       warn("failed to get cluster response", { address: `${url}/members`, error: page.error });
       continue;
     }
-    const cluster = page.status === OK ? readCluster(page) : `status ${page.status}`;
-    if (typeof cluster !== "string") return cluster;
-    warn("failed to unmarshal cluster response", { address: `${url}/members`, error: cluster });
+    const cluster = readCluster(page);
+    if (!("problem" in cluster)) return cluster;
+    warn(cluster.problem, { address: `${url}/members`, error: cluster.error });
   }
   return undefined;
 }
 
+interface NoCluster {
+  readonly problem: string;
+  readonly error: string;
+}
+
 /** What a /members page says, or why it says nothing. */
-export function readCluster(page: PeerPage): RemoteCluster | string {
-  const id = page.headers.get("x-etcd-cluster-id") ?? "";
-  if (!/^[0-9a-f]{1,16}$/i.test(id)) return `failed to parse cluster ID "${id}"`;
-  const members = readMembers(page.body);
-  if (typeof members === "string") return members;
+export function readCluster({ status, headers, body }: PeerPage): RemoteCluster | NoCluster {
+  const problem = "failed to unmarshal cluster response";
+  if (status !== OK) return { problem, error: `status ${status}` };
+  const members = readMembers(body);
+  if (members === null) return { problem, error: "the answer is not a list of members" };
+  const id = headers.get("x-etcd-cluster-id") ?? "";
+  if (!/^[0-9a-f]{1,16}$/i.test(id)) {
+    return { problem: "failed to parse cluster ID", error: `"${id}" is not an id` };
+  }
   return { clusterId: BigInt(`0x${id}`), members };
 }
 
 /** Ids are numbers of 64 bits, which JSON.parse cannot keep: each member's text is read for itself. */
-function readMembers(body: string): Member[] | string {
-  const rows = splitObjects(body);
-  if (rows === null) return "the answer is not a list of members";
+function readMembers(body: string): Member[] | null {
   const members: Member[] = [];
-  for (const row of rows) {
+  for (const row of splitObjects(body) ?? [""]) {
     const member = decodeMember(row);
-    if (member === undefined || member.id === 0n) return "the answer names an unreadable member";
+    if (member === undefined || member.id === 0n) return null;
     members.push(member);
-  }
-  if (members.length === 0) {
-    return "failed to get raft cluster member(s) from the given URLs";
   }
   return members.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -113,18 +117,13 @@ function splitObjects(text: string): string[] | null {
 }
 
 async function fetchVersions(
-  { fetch, ownUrls, logger }: RemoteQuestion,
+  { fetch, ownUrls }: RemoteQuestion,
   members: readonly Member[],
-): Promise<Map<bigint, string>> {
-  const versions = new Map<bigint, string>();
+): Promise<Map<bigint, string | null>> {
+  const versions = new Map<bigint, string | null>();
   for (const { id, peerUrls } of members) {
     if (peerUrls.some((url) => ownUrls.includes(url))) continue;
-    const version = await fetchVersion(fetch, peerUrls);
-    if (version === undefined) {
-      logger.warn("failed to get version", { "remote-member-id": hexId(id) });
-    } else {
-      versions.set(id, version);
-    }
+    versions.set(id, await fetchVersion(fetch, peerUrls));
   }
   return versions;
 }
@@ -132,14 +131,13 @@ async function fetchVersions(
 async function fetchVersion(
   fetch: RemoteQuestion["fetch"],
   urls: readonly string[],
-): Promise<string | undefined> {
+): Promise<string | null> {
   for (const url of urls) {
     const page = await fetch(url, "/version", NEW_TIMEOUT_MS);
     if ("error" in page || page.status !== OK) continue;
-    const version = /"etcdcluster"\s*:\s*"([^"]*)"/.exec(page.body)?.[1];
-    if (version !== undefined) return version;
+    return /"etcdcluster"\s*:\s*"([^"]*)"/.exec(page.body)?.[1] ?? "";
   }
-  return undefined;
+  return null;
 }
 
 /** What running members say, as far as the settings name any. */
