@@ -27,6 +27,8 @@ export interface RepairParts {
   readonly paths: MemberPaths;
   readonly peers: RepairPeers;
   readonly say: (line: string) => void;
+  /** Only tests need segments of another size. */
+  readonly walSegmentBytes?: number;
 }
 
 /** Where a state stands to a log; a text says why they do not fit. */

@@ -175,7 +175,7 @@ function setAside({ disk, clock, paths, say }: RepairParts): void {
 
 /** The log last: from then on it says who this member is, and wins over every initial-* setting. */
 function makeFiles(
-  { disk, paths }: RepairParts,
+  { disk, paths, walSegmentBytes: segmentBytes }: RepairParts,
   { newMember: memberId, clusterId }: RepairPlan,
   remotes: readonly PeerAddress[],
 ): void {
@@ -194,5 +194,6 @@ function makeFiles(
     disk.syncDirectory(directory);
   }
   writeJoinRecord(disk, memberDirectory, remotes);
-  WriteAheadLog.create({ disk, directory: walDirectory }, { memberId, clusterId }).close();
+  const options = { disk, directory: walDirectory, ...(segmentBytes && { segmentBytes }) };
+  WriteAheadLog.create(options, { memberId, clusterId }).close();
 }
