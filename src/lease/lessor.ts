@@ -218,14 +218,16 @@ export class Lessor {
   }
 
   /**
-   * Leases with more than `minimumSeconds` left, and seconds to be replicated as a checkpoint: rounded up, so that
-   * a new leader is never early. Leases that lost no second yet are left out.
+   * Leases of more than `ttlSecondsMin` and the seconds they have left, to be replicated as a checkpoint: rounded up,
+   * so that a new leader is never early. Those are left out that lost no second since the last one.
    */
-  remainders(nowMs: number, minimumSeconds: number): [Lease, number][] {
+  remainders(nowMs: number, ttlSecondsMin: number): [Lease, number][] {
     const out: [Lease, number][] = [];
     for (const lease of this.#leases.values()) {
       const left = Math.ceil((lease.expiryMs - nowMs) / 1000);
-      if (left > minimumSeconds && left < lease.ttlSeconds) out.push([lease, left]);
+      if (lease.ttlSeconds > ttlSecondsMin && left > 0 && left < fullSeconds(lease)) {
+        out.push([lease, left]);
+      }
     }
     return out;
   }
@@ -238,8 +240,7 @@ export class Lessor {
   }
 
   #restart(lease: Lease, nowMs: number, extendMs: number): void {
-    const seconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
-    lease.expiryMs = nowMs + seconds * 1000 + extendMs;
+    lease.expiryMs = nowMs + fullSeconds(lease) * 1000 + extendMs;
     if (this.#queue.size > 2 * this.#leases.size + QUEUE_SLACK) this.#rebuildQueue();
     this.#enqueue(lease, lease.expiryMs);
   }
@@ -264,6 +265,11 @@ export class Lessor {
     });
     this.#database.put("lease", leaseKey(lease.id), writer.finish());
   }
+}
+
+/** What a leader that comes grants: the whole time, or what a checkpoint left of it. */
+function fullSeconds({ remainingTtlSeconds, ttlSeconds }: Lease): number {
+  return remainingTtlSeconds > 0 ? remainingTtlSeconds : ttlSeconds;
 }
 
 function leaseKey(id: bigint): Uint8Array {

@@ -7,12 +7,13 @@
  * the monotonic clock, so a process that was stopped wakes up without it. At most one round per half election
  * timeout is spent on it, however many leases are renewed. (etcd asks only after its ticks were late.)
  */
-import type { EtcdError } from "../api/index.ts";
+import { type EtcdError, errNotPrimary } from "../api/index.ts";
 import type { Clock } from "../io/index.ts";
 import type { RaftView } from "./raft-view.ts";
 import type { Reads } from "./reads.ts";
 
 const VALID_ELECTIONS = 0.5;
+const ATTEMPTS_MAX = 3;
 
 export interface LeadershipCheckParts {
   readonly raft: RaftView;
@@ -40,24 +41,29 @@ export class LeadershipCheck {
   }
 
   /**
-   * Asks: `done` gets whether this member still leads in the term it leads in now, or why that cannot be known.
-   * The state machine holds by then whatever was committed when it was asked.
+   * Asks: `done` gets whether this member leads in the term it leads in now, as of lately, or why that cannot be
+   * known. The state machine holds by then whatever was committed when it was asked.
    */
   confirm(done: (leads: boolean | EtcdError) => void): void {
+    this.#ask(this.#parts.raft.term(), ATTEMPTS_MAX, done);
+  }
+
+  #ask(term: number, attempts: number, done: (leads: boolean | EtcdError) => void): void {
     const { raft, reads, clock } = this.#parts;
-    const term = raft.term();
     const askedMs = clock.monotonicMs();
     reads.wait((failure) => {
       if (failure !== null) {
         done(failure);
-        return;
-      }
-      const leads = raft.isLeader() && raft.term() === term;
-      if (leads) {
+      } else if (!raft.isLeader() || raft.term() !== term) {
+        done(false);
+      } else {
         this.#term = term;
         this.#confirmedMs = askedMs;
+        // A process that was stopped while it asked gets an answer of long ago.
+        if (this.isConfirmed()) done(true);
+        else if (attempts > 1) this.#ask(term, attempts - 1, done);
+        else done(errNotPrimary);
       }
-      done(leads);
     });
   }
 }

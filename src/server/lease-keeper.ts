@@ -18,7 +18,10 @@ const SCAN_INTERVAL_MS = 500;
 const REVOKED_PER_SCAN_MAX = 500;
 /** How often it is looked again after a lease that should be gone. */
 const RETRY_MS = 7000;
-/** etcd's checkpoints: every five minutes, for leases with more than that left, at most so many in one entry. */
+/**
+ * Checkpoints as etcd's: every five minutes, at most so many in one entry, for leases that are granted for longer.
+ * (etcd passes over those with less than five minutes left, which then never end if each leader stays for six.)
+ */
 const CHECKPOINT_INTERVAL_MS = 300_000;
 const CHECKPOINTS_PER_ENTRY_MAX = 1000;
 const NOT_LEADING = 0;
