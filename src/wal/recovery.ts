@@ -183,7 +183,10 @@ export function readSegments(
   return newest;
 }
 
-/** Passes what lies before the replay's applied index, goes back for what else is wanted, and tells the replay where that ended. */
+/**
+ * Passes what lies before the replay's applied index, goes back for what else is wanted, and tells the replay where
+ * that ended.
+ */
 function skipper(
   disk: Disk,
   directory: string,

@@ -1,4 +1,4 @@
-/** What has to be asked of the network before a member without a log can decide how it starts: DNS, then other members. */
+/** What a member without a log asks of the network before it can decide how it starts: DNS, then other members. */
 import { Resolver } from "node:dns/promises";
 import type { RootLogger } from "../../io/bun/index.ts";
 import type { RemoteCluster } from "../../server/index.ts";
