@@ -24,6 +24,8 @@ export class SimTransport implements PeerTransport {
   readonly #oracles: { sent(name: string, messages: readonly Message[]): void };
   #events: PeerEvents | null = null;
   #peers = new Set<bigint>();
+  /** Who dialed and is no peer yet: a member that this one has not heard of. It can be answered. */
+  readonly #learned = new Set<bigint>();
   #removed = new Set<bigint>();
   readonly #reportedMs = new Map<bigint, number>();
 
@@ -74,7 +76,7 @@ export class SimTransport implements PeerTransport {
       else list.push(message);
     }
     for (const [to, list] of byReceiver) {
-      if (!this.#peers.has(to)) continue;
+      if (!this.#knows(to)) continue;
       const receiver = this.network.endpoint(to);
       if (receiver === undefined || !this.network.isConnected(this, receiver)) this.#report(to);
       // A cut of one direction leaves the other open.
@@ -90,12 +92,18 @@ export class SimTransport implements PeerTransport {
       from.process.input(1, () => from.events?.removed());
       return;
     }
+    this.#learned.add(from.memberId);
     this.process.world.note(`msg ${from.name}>${this.name}${textOf(messages)}`);
     events.receive(messages);
   }
 
   connectionBroke(member: bigint): void {
+    this.#learned.delete(member);
     if (this.#peers.has(member)) this.#report(member);
+  }
+
+  #knows(member: bigint): boolean {
+    return this.#peers.has(member) || this.#learned.has(member);
   }
 
   sendSnapshot(
@@ -141,7 +149,7 @@ export class SimTransport implements PeerTransport {
 
   activeSinceMs(member: bigint): number {
     const peer = this.network.endpoint(member);
-    if (peer === undefined || !this.#peers.has(member)) return Number.NaN;
+    if (peer === undefined || !this.#knows(member)) return Number.NaN;
     const sinceMs = this.network.connectedSinceMs(this, peer);
     return this.process.monotonicMs() - (this.process.world.nowMs - sinceMs);
   }
