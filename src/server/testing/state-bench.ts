@@ -164,7 +164,7 @@ export class StateBench {
       history,
       leases: leases.sort(),
       members: membership.members().map((member) => JSON.stringify(member, bigintText)),
-      removed: membership.removedIds().map(String),
+      removed: membership.removedIds().map(String).sort(),
       version: membership.clusterVersion(),
       alarms: alarms.list().map(({ memberId, type }) => `${memberId} ${type}`),
     };
