@@ -227,5 +227,16 @@ test("parseFeatureGates: names, groups, and gates whose feature is missing", () 
   expect(refusal(parseFeatureGates("PriorityRequest=true"))).toContain("is not supported");
   expect(refusal(parseFeatureGates("LeaseCheckpoint"))).toContain("missing bool value");
   expect(refusal(parseFeatureGates("LeaseCheckpoint=5"))).toContain("must be true or false");
-  expect(refusal(parseFeatureGates("LeaseCheckpointPersist=true"))).toContain("requires enabling");
+  const contradiction = "LeaseCheckpoint=false,LeaseCheckpointPersist=true";
+  expect(refusal(parseFeatureGates(contradiction))).toContain("requires enabling");
+  for (const [text, isOn] of [
+    ["", true],
+    ["LeaseCheckpoint=false", false],
+    ["AllAlpha=false", false],
+  ] as const) {
+    const settings = parseFeatureGates(text);
+    if (settings instanceof ConfigProblem) throw new Error(settings.message);
+    expect(settings.get("LeaseCheckpoint")).toBe(isOn);
+    expect(settings.get("LeaseCheckpointPersist")).toBe(isOn);
+  }
 });

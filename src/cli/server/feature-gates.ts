@@ -16,8 +16,10 @@ interface Gate {
 export const GATES: readonly Gate[] = [
   { name: "CompactHashCheck", stage: "ALPHA", fallback: false, switchable: true },
   { name: "InitialCorruptCheck", stage: "ALPHA", fallback: false, switchable: true },
-  { name: "LeaseCheckpoint", stage: "ALPHA", fallback: false, switchable: true },
-  { name: "LeaseCheckpointPersist", stage: "ALPHA", fallback: false, switchable: true },
+  // Off in etcd: there a new leader gives every lease its whole time again.
+  { name: "LeaseCheckpoint", stage: "ALPHA", fallback: true, switchable: true },
+  // Always as LeaseCheckpoint, unless it is named.
+  { name: "LeaseCheckpointPersist", stage: "ALPHA", fallback: true, switchable: true },
   { name: "SetMemberLocalAddr", stage: "ALPHA", fallback: false, switchable: false },
   { name: "StopGRPCServiceOnDefrag", stage: "ALPHA", fallback: false, switchable: false },
   { name: "PriorityRequest", stage: "ALPHA", fallback: false, switchable: false },
@@ -34,6 +36,9 @@ export function parseFeatureGates(text: string): Map<string, boolean> | ConfigPr
   for (const part of inGroupsFirst) {
     const problem = applySetting(settings, part);
     if (problem !== null) return problem;
+  }
+  if (!parts.some((part) => /^\s*(LeaseCheckpointPersist|AllAlpha)\s*=/.test(part))) {
+    settings.set("LeaseCheckpointPersist", settings.get("LeaseCheckpoint") === true);
   }
   if (settings.get("LeaseCheckpointPersist") && !settings.get("LeaseCheckpoint")) {
     return new ConfigProblem(
