@@ -176,7 +176,7 @@ test("a file cut short, or of other bytes, is refused with its path and what to 
   } catch (error) {
     expect(error).toBeInstanceOf(TreeDamage);
     expect((error as TreeDamage).path).toBe("memory.db");
-    expect((error as TreeDamage).message).toContain("restore it from a snapshot");
+    expect((error as TreeDamage).message).toContain("cairn util repair");
   }
 });
 

@@ -4,7 +4,7 @@
  * operator can do.
  */
 const ADVICE =
-  "stop using this file; restore it from a snapshot or let the member fetch it from its peers";
+  "check the disk; in a cluster `cairn util repair` fetches the file from another member, else restore a snapshot";
 
 export class TreeDamage extends Error {
   override name = "TreeDamage";

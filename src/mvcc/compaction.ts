@@ -13,6 +13,7 @@
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
+import { DatabaseDamage } from "../database/index.ts";
 import { TOMBSTONE_BIT } from "./key-index/index.ts";
 import type { StoreCore } from "./store-core.ts";
 
@@ -105,9 +106,13 @@ export class CompactionSweep {
 
   /** Whether the row stays. Prunes the key at its first row, so later ones find it done. */
   #decide(main: number, sub: number, tombstone: boolean, value: Uint8Array): boolean {
-    const { index, reader } = this.#core;
-    const readable = reader.read(value);
-    assert(readable, `the record of revision ${main}.${sub} can be read`);
+    const { index, reader, database } = this.#core;
+    if (!reader.read(value)) {
+      throw new DatabaseDamage(
+        database.path,
+        `the record of revision ${main}.${sub} cannot be read`,
+      );
+    }
     const key = value.subarray(reader.keyStart, reader.keyEnd);
     const id = index.find(key);
     if (id === 0 || !index.prune(id, this.revision)) return false;

@@ -15,7 +15,7 @@
 import { assert } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
-import type { DatabaseSnapshot, RevisionRows } from "../database/index.ts";
+import { DatabaseDamage, type DatabaseSnapshot, type RevisionRows } from "../database/index.ts";
 import { TOMBSTONE_BIT } from "./key-index/index.ts";
 import type { StoreCore } from "./store-core.ts";
 
@@ -98,9 +98,13 @@ export class KeyValueHashTask {
     const { main, sub, tombstone } = rows;
     if (main > this.#compactRevision) return true;
     if (tombstone) return false;
-    const { index, reader } = this.#core;
-    const readable = reader.read(value);
-    assert(readable, `the record of revision ${main}.${sub} can be read`);
+    const { index, reader, database } = this.#core;
+    if (!reader.read(value)) {
+      throw new DatabaseDamage(
+        database.path,
+        `the record of revision ${main}.${sub} cannot be read`,
+      );
+    }
     const id = index.find(value.subarray(reader.keyStart, reader.keyEnd));
     if (id === 0 || !index.locate(id, this.#revision)) return false;
     return index.foundMain === main && index.foundSub === sub && sub < TOMBSTONE_BIT;

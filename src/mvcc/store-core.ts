@@ -5,7 +5,7 @@
  * Invariant: every revision in the index above the compact revision has its row in the database.
  */
 import { assert } from "../base/assert.ts";
-import type { Database } from "../database/index.ts";
+import { type Database, DatabaseDamage } from "../database/index.ts";
 import type { KeyIndex } from "./key-index/index.ts";
 import { encodeKeyOnly, RecordReader } from "./record.ts";
 
@@ -54,7 +54,9 @@ export class StoreCore {
   /** The record of a revision that the index names. */
   record(main: number, sub: number): Uint8Array {
     const record = this.database.getRevision(main, sub);
-    assert(record !== undefined, `revision ${main}.${sub} is in the index but not in the database`);
+    if (record === undefined) {
+      throw new DatabaseDamage(this.database.path, `revision ${main}.${sub} is not there`);
+    }
     return record;
   }
 

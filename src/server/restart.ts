@@ -75,7 +75,8 @@ function openLog(options: BootstrapOptions, database: Database): OpenedLog {
   if (last < appliedIndex) {
     throw new StartProblem(
       `the database has applied index ${appliedIndex}, but the write-ahead log ends at ${last}: ` +
-        "they do not belong together, or the log lost synced entries; restore from a snapshot",
+        "they do not belong together, or the log lost synced entries; in a cluster `cairn util repair` replaces this " +
+        "member, else restore a snapshot",
     );
   }
   return opened;

@@ -19,5 +19,5 @@ export class WalDamage extends Error {
 
 const REBUILD_ADVICE =
   "These bytes had been synced, so acknowledged writes may be among them; nothing was changed on disk. " +
-  "Check the disk. In a cluster: remove this member and add it again with an empty data directory. " +
+  "Check the disk. In a cluster: `cairn util repair` replaces this member. " +
   "A single member: keep a copy of the data directory and restore the newest snapshot.";

@@ -4,19 +4,17 @@
  */
 
 import { ETCD_VERSION } from "../../base/version.ts";
-import { TreeDamage } from "../../bbolt/index.ts";
-import { DatabaseDamage } from "../../database/index.ts";
 import type { Listener } from "../../http/index.ts";
 import { BunClock, BunRandom, type RootLogger } from "../../io/bun/index.ts";
 import { DiskError } from "../../io/index.ts";
 import { PEER_LIMITS, SocketPeerTransport } from "../../peer/index.ts";
 import { Member, RemovedMember, StartProblem } from "../../server/index.ts";
 import { readTlsMaterial, TlsConfigError } from "../../tls/index.ts";
-import { WalDamage } from "../../wal/index.ts";
 import { checkBinds } from "./bind-check.ts";
 import type { Config } from "./config.ts";
 import { ConfigProblem } from "./config-problem.ts";
 import { prepareDataDirectory } from "./data-directory.ts";
+import { dieOfFaults, isDamage } from "./die-of-faults.ts";
 import { initialPeerProblem } from "./initial-cluster.ts";
 import { makeEdges, makeListeners } from "./listeners.ts";
 import { memberOptions, tlsFilesOf } from "./member-options.ts";
@@ -58,6 +56,7 @@ export async function startMember(given: Config, log: RootLogger): Promise<numbe
   });
   if (options instanceof ConfigProblem) return failStart(log, options.message);
   log.info("starting an etcd server", startFields(config, options));
+  dieOfFaults(log);
   const running = new RunningMember(config, log);
   try {
     const member = new Member(options);
@@ -176,9 +175,7 @@ function announce(config: Config, listeners: readonly Listener[], log: RootLogge
 function problemText(error: unknown): string {
   const expected =
     error instanceof StartProblem ||
-    error instanceof WalDamage ||
-    error instanceof TreeDamage ||
-    error instanceof DatabaseDamage ||
+    isDamage(error) ||
     error instanceof DiskError ||
     error instanceof TlsConfigError;
   const system = (error as NodeJS.ErrnoException).code !== undefined;
