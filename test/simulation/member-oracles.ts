@@ -9,7 +9,7 @@ import { SameState } from "./checkers/same-state.ts";
 import type { LeaseOracle } from "./lease-oracle.ts";
 import type { Recorder } from "./recorder.ts";
 import type { SimWorld } from "./sim-world.ts";
-import { stateFingerprint, TextHash } from "./state-fingerprint.ts";
+import { rowsFingerprint, stateFingerprint, TextHash } from "./state-fingerprint.ts";
 
 /** The whole state is compared at every index that this divides. */
 const FINGERPRINT_INTERVAL = 16;
@@ -21,6 +21,8 @@ export class MemberOracles {
   readonly #leaders = new LeadersByTerm();
   readonly #entries = new SameState("index");
   readonly #states = new SameState("applied index");
+  /** Which rows there are follows from the two revisions once a compaction is swept. */
+  readonly #rows = new SameState("rows");
   readonly #compactions = new SameState("compaction");
   appliedCount = 0;
 
@@ -58,6 +60,15 @@ export class MemberOracles {
       this.#leases.revoked(name, id);
       revoke(id);
     };
+  }
+
+  /** Looks at the rows of a database that is at rest. */
+  look(name: string, member: Member): void {
+    const { store, storage } = member.state;
+    const { database } = storage;
+    if (store.isCompacting() || database.isCommitting() || database.pendingWrites() > 0) return;
+    const at = `${store.revision()}/${store.compactRevision()}`;
+    this.#recorder.report(this.#rows.observe(at, name, rowsFingerprint(member)));
   }
 
   #applied(

@@ -19,6 +19,7 @@ export interface RequestMix {
   readonly deleteRange: number;
   readonly compareAndSwap: number;
   readonly multiTxn: number;
+  readonly wideTxn: number;
   readonly pastTxn: number;
   readonly compact: number;
   readonly grant: number;
@@ -28,6 +29,7 @@ export interface RequestMix {
 }
 
 const LARGE_VALUE_BYTES = 3000;
+const WIDE_KEYS = 30;
 
 export class RequestMaker {
   readonly #mix: RequestMix;
@@ -84,6 +86,8 @@ export class RequestMaker {
         return this.#compareAndSwap(random);
       case "multiTxn":
         return this.#multiTxn(random);
+      case "wideTxn":
+        return this.#wideTxn(random);
       case "pastTxn":
         return this.#pastTxn(random);
       case "compact":
@@ -140,6 +144,15 @@ export class RequestMaker {
     const operand = random.below(6);
     const compare: Compare = { key: b!, rangeEnd: "", target: "version", result: "less", operand };
     return { kind: "txn", compares: [compare], success, failure };
+  }
+
+  /** Many rows at one revision: compactions of them take several steps. */
+  #wideTxn(random: SeededRandom): KvRequest {
+    const success: TxnOperation[] = [];
+    for (let i = 0; i < WIDE_KEYS; i++) {
+      success.push({ kind: "put", key: `kw${i}`, value: this.#value(random), lease: 0n });
+    }
+    return { kind: "txn", compares: [], success, failure: [] };
   }
 
   /** Writes and reads the past: refused as a whole when that was compacted. */

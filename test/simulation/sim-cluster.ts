@@ -117,10 +117,7 @@ export class SimCluster {
       this.restartLater(member);
       return;
     }
-    const isDiskFailure =
-      (end.kind === "exit" && end.reason.startsWith("disk")) ||
-      (end.kind === "broken" && end.error instanceof DiskError);
-    if (isDiskFailure) {
+    if (isDiskFailure(end)) {
       // The machine is rebooted: pages that could not be written are gone.
       member.losePower(this.#random.below(2 ** 31));
       member.disk.capacityBytes = Number.POSITIVE_INFINITY;
@@ -142,6 +139,13 @@ export class SimCluster {
 
 export function initialClusterOf(names: readonly string[]): string {
   return names.map((name) => `${name}=http://${name}.test:2380`).join(",");
+}
+
+/** One that was injected: any other is the program's own mistake. */
+function isDiskFailure(end: ProcessEnd): boolean {
+  if (end.kind === "exit") return /^disk (EIO|ENOSPC):/.test(end.reason);
+  if (end.kind !== "broken" || !(end.error instanceof DiskError)) return false;
+  return end.error.code === "EIO" || end.error.code === "ENOSPC";
 }
 
 function textOf(end: ProcessEnd): string {

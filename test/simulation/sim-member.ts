@@ -179,7 +179,7 @@ export class SimMember {
         transport,
         pageCacheBytes: 1 << 20,
         onDiskFailure: (error) => {
-          throw new ProcessExit(`disk: ${error.message}`);
+          throw new ProcessExit(`disk ${error.code}: ${error.message}`);
         },
         onRemoved: () => {
           this.isRemoved = true;

@@ -155,6 +155,7 @@ function mixOf(random: SeededRandom, focus: Focus): RequestMix {
     deleteRange: some(0.7),
     compareAndSwap: some(4),
     multiTxn: some(2),
+    wideTxn: focus === "compaction" ? 0.7 : some(0.3, 0.2),
     pastTxn: some(1.5),
     compact: focus === "compaction" || focus === "maintenance" ? 1 : some(0.4),
     grant: lease(0.6),
@@ -167,8 +168,8 @@ function mixOf(random: SeededRandom, focus: Focus): RequestMix {
 /** What a focus always has; the rest is drawn. */
 const FOCUS_FAULTS: Readonly<Record<Focus, FaultPlan>> = {
   swarm: {},
-  lagging: { isolateFollower: 6000, kill: 9000 },
-  compaction: { isolateFollower: 8000, kill: 6000, power: 9000 },
+  lagging: { isolateFollower: 5000, stallDisk: 4000, transfer: 4000, kill: 9000 },
+  compaction: { isolateFollower: 8000, kill: 6000, power: 9000, crashAt: 2500 },
   restarts: { kill: 1500, power: 2500, crashAt: 1500, powerAll: 9000 },
   pauses: { pauseLeader: 3000, pause: 5000, isolateLeader: 9000 },
   leases: { pauseLeader: 5000, stallDisk: 5000, isolateLeader: 7000, transfer: 6000 },

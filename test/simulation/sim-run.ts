@@ -49,6 +49,7 @@ export interface RunResult {
 
 /** Everything must be in agreement so soon after the last fault. */
 const AGREEMENT_MS_MAX = 90_000;
+const LOOK_MS = 170;
 const WATCHED_MS_MAX = 20_000;
 /** The longest time to live, once again for a new leader, and the leader's scans. */
 const EXPIRY_MS_MAX = 20_000;
@@ -69,6 +70,7 @@ class SimRun {
   readonly #faults: SimFaults;
   readonly #maker: RequestMaker;
   readonly #leases: LeaseOracle;
+  readonly #oracles: MemberOracles;
   readonly #clients: SimClient[] = [];
   readonly #watchers: SimWatcher[] = [];
 
@@ -94,6 +96,7 @@ class SimRun {
       onGone: (lease) => this.#maker.forget(lease),
     });
     const oracles = new MemberOracles(world, recorder, this.#leases);
+    this.#oracles = oracles;
     const { settings } = profile;
     const network = this.#network;
     this.#cluster = new SimCluster({ world, network, settings, oracles, recorder }, profile.size);
@@ -149,6 +152,16 @@ class SimRun {
       world.after(300, () => watcher.start(random.chance(0.5) ? 1 : 0));
     }
     world.after(500, () => this.#faults.start());
+    this.#lookOn();
+  }
+
+  #lookOn(): void {
+    this.#world.after(LOOK_MS, () => {
+      for (const { name, member } of this.#cluster.members) {
+        if (member !== null) this.#oracles.look(name, member);
+      }
+      this.#lookOn();
+    });
   }
 
   /** No more faults: all members must come to the same state. */
