@@ -54,7 +54,7 @@ export function makeServices(
   machinery: MemberMachinery,
 ): MemberServices {
   const { clock, logger, requestBytesMax, quotaBytes } = options;
-  const { storage, lessor, store, membership, alarms, stateMachine, node, instruments } = state;
+  const { storage, store, membership, alarms, stateMachine, node, instruments } = state;
   const { headers, background, committer, proposer, reads, compactor } = machinery;
   const { database, memberId } = storage;
   const quota = new QuotaGuard({ database, alarms, proposer, logger, memberId, quotaBytes });
@@ -75,22 +75,7 @@ export function makeServices(
       requestBytesMax,
     }),
     watch: makeWatchServer(options, state, machinery),
-    lease: new LeaseServer({
-      lessor,
-      store,
-      clock,
-      proposer,
-      reads,
-      headers,
-      quota,
-      leaseIds: new LeaseIdSource(memberId, clock),
-      raft: node,
-      transport: options.transport,
-      keeper: machinery.leaseKeeper,
-      appliedIndex: () => stateMachine.appliedIndex(),
-      electionTimeoutMs: options.electionTimeoutMs,
-      timeoutMs: requestTimeoutMs(options),
-    }),
+    lease: makeLeaseServer(options, state, machinery, quota),
     cluster: makeClusterServer(options, state, machinery),
     maintenance: new MaintenanceServer({
       moveLeadership: (target, done) => transferTo(machinery.handOver, target, done),
@@ -123,6 +108,23 @@ export function makeServices(
       },
     }),
   };
+}
+
+function makeLeaseServer(
+  options: MemberOptions,
+  { lessor, store, node, stateMachine }: MemberState,
+  { proposer, reads, headers, leaseKeeper }: MemberMachinery,
+  quota: QuotaGuard,
+): LeaseServer {
+  const { clock, transport, electionTimeoutMs } = options;
+  return new LeaseServer({
+    ...{ lessor, store, clock, proposer, reads, headers, quota, transport, electionTimeoutMs },
+    leaseIds: new LeaseIdSource(node.memberId, clock),
+    raft: node,
+    keeper: leaseKeeper,
+    appliedIndex: () => stateMachine.appliedIndex(),
+    timeoutMs: requestTimeoutMs(options),
+  });
 }
 
 function makeWatchServer(
