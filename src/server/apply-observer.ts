@@ -18,6 +18,8 @@ export class ApplyObserver {
   }
 
   readonly observe = (kind: number, succeeded: boolean, seconds: number): void => {
+    // Membership changes are no commands.
+    if (kind === 0) return;
     const slot = kind * 2 + (succeeded ? 1 : 0);
     this.#histograms[slot] ??= this.#instruments.applySeconds.with(
       COMMAND_NAMES[kind] ?? "",

@@ -22,6 +22,7 @@ import { MemberHashes } from "./member-hashes.ts";
 import { electionTimeoutTicks, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
 import { checkpointPath, type MemberState, openState } from "./member-state.ts";
+import { logMembershipChange } from "./membership-log.ts";
 import { PeerRequests } from "./peer-requests.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 import { Proposer } from "./proposer.ts";
@@ -297,9 +298,14 @@ export class Member {
   }
 
   #changeMembership(index: number, change: Parameters<RaftLoop["applyMembership"]>[1]): void {
+    const before = this.raft.raft.configuration;
     this.loop.applyMembership(index, change);
+    if (change === null) return;
+    const { clusterId, memberId } = this;
+    const { membership } = this.state;
+    logMembershipChange({ ...this.options, clusterId, memberId, membership }, change, before);
     this.#updatePeers();
-    if (change?.kind === "remove" && change.member === this.memberId) this.options.onRemoved();
+    if (change.kind === "remove" && change.member === memberId) this.options.onRemoved();
   }
 
   /** Whom to talk to: the members of the applied state; before it names this one, those of the start. */
@@ -328,7 +334,7 @@ export class Member {
   /** Entries that the database holds stay in memory only as far as a follower may still need them. */
   #compactLog(index: number, term: number): void {
     const kept = this.raft.raft.isAlone() ? 0 : this.options.catchupEntries;
-    this.raft.compact(Math.max(0, index - kept), { index, term });
+    this.raft.compact({ index, term }, this.#snapshots.neededAfter(), kept);
   }
 
   #timeoutError(sinceMs: number): EtcdError {
