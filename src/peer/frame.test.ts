@@ -54,6 +54,12 @@ describe("messages in frames", () => {
     );
   });
 
+  test("the example of docs/formats/peer-messages.md", () => {
+    const beat = { commit: 9, readRound: 0, tick: 5 };
+    const bytes = framesOf([{ kind: "heartbeat", from: FROM, to: TO, term: 2, ...beat }]);
+    expect(Buffer.from(bytes).toString("hex")).toBe("0600000014f5b6d601000000850702090005");
+  });
+
   test("one byte at a time", () => {
     fc.assert(
       fc.property(fc.array(arbitraryMessage, { maxLength: 3 }), (messages) => {

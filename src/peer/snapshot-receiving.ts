@@ -220,6 +220,7 @@ class SnapshotChannel implements ConnectionOwner {
   }
 
   refuse(reason: string): void {
+    this.arrival = null;
     this.connection.offerFrame(refuseFrame(reason), true);
   }
 
