@@ -42,13 +42,20 @@ test("a cluster of one may grow to two, and no further before the second has sta
   expect(guardOf("ss", { 2: LONG }).refusalToAdd(voter)).toBeNull();
 });
 
-test("adding needs a majority that has been connected for five seconds", () => {
-  expect(guardOf("sss", { 2: LONG }).refusalToAdd(voter)).toBeNull();
-  expect(guardOf("sss", { 2: SHORT, 3: SHORT }).refusalToAdd(voter)).toBe(errUnhealthy);
+test("adding needs a majority of the larger cluster that has been connected for five seconds", () => {
+  expect(guardOf("sss", { 2: LONG, 3: LONG }).refusalToAdd(voter)).toBeNull();
+  // Seen on etcd: of three one is down, and neither a voter nor a learner is added; of four or five one may be.
+  expect(guardOf("sss", { 2: LONG }).refusalToAdd(voter)).toBe(errUnhealthy);
+  expect(guardOf("sss", { 2: LONG }).refusalToAdd(learner)).toBe(errUnhealthy);
+  expect(guardOf("ssss", { 2: LONG, 3: LONG }).refusalToAdd(voter)).toBeNull();
+  expect(guardOf("ssss", { 2: LONG, 3: LONG }).refusalToAdd(learner)).toBeNull();
+  expect(guardOf("sssss", { 2: LONG, 3: LONG, 4: LONG }).refusalToAdd(voter)).toBeNull();
+  expect(guardOf("sssss", { 2: LONG, 3: LONG }).refusalToAdd(voter)).toBe(errUnhealthy);
+  expect(guardOf("sss", { 2: LONG, 3: SHORT }).refusalToAdd(voter)).toBe(errUnhealthy);
   expect(guardOf("sss").refusalToAdd(learner)).toBe(errUnhealthy);
   // Learners are no part of a majority.
   expect(guardOf("sll", {}).refusalToAdd(voter)).toBeNull();
-  expect(guardOf("sssl", { 4: LONG }).refusalToAdd(voter)).toBe(errUnhealthy);
+  expect(guardOf("sssl", { 2: LONG, 4: LONG }).refusalToAdd(voter)).toBe(errUnhealthy);
 });
 
 test("adding needs as many started members as the larger cluster's majority", () => {

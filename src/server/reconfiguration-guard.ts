@@ -35,8 +35,11 @@ export class ReconfigurationGuard {
     if (!isLearner && !this.#mayGrow()) {
       return this.#reject("add", "not enough healthy members", errMemberNotEnoughStarted, fields);
     }
+    // The new member has not started yet: those that are connected must be a majority with it, or a member that is
+    // down becomes one too many. Learners too, though they do not vote. A cluster of one has nobody to wait for.
     const voters = this.#voters();
-    if (this.#connectedCount(voters) >= quorumOf(voters.length)) return null;
+    const needed = voters.length === 1 ? 1 : quorumOf(voters.length + 1);
+    if (this.#connectedCount(voters) >= needed) return null;
     const why =
       "local member has not been connected to majority peers, reconfigure breaks active quorum";
     return this.#reject("add", why, errUnhealthy, fields);
