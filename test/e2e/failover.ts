@@ -57,7 +57,11 @@ try {
     for (let round = 1; round <= Number(values.rounds); round++) {
       for (const side of sides) await failOver(side, way);
     }
-    report(way, way === "terminate" ? "longest stall" : "to the first write", (side) => side.waits[way]);
+    report(
+      way,
+      way === "terminate" ? "longest stall" : "to the first write",
+      (side) => side.waits[way],
+    );
   }
   if (asked.includes("rolling")) {
     for (let round = 1; round <= Number(values["rolling-rounds"]); round++) {
