@@ -10,7 +10,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { NO_MEMBERS } from "./conf-change.ts";
-import { type Entry, fittingCount } from "./entry.ts";
+import { type Entry, entriesBytes, fittingCount } from "./entry.ts";
 import type { SnapshotMark } from "./message.ts";
 
 export interface LogStorage {
@@ -38,6 +38,18 @@ export class MemoryLog implements LogStorage {
   #previousTerm = 0;
   #entries: Entry[] = [];
   #snapshot: SnapshotMark = NO_SNAPSHOT;
+  #bytes = 0;
+
+  /** What all entries take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What one of them takes; 0 for one that is not held. */
+  bytesOf(index: number): number {
+    const entry = this.#entries[index - this.#previousIndex - 1];
+    return entry === undefined ? 0 : entriesBytes([entry]);
+  }
 
   firstIndex(): number {
     return this.#previousIndex + 1;
@@ -74,7 +86,11 @@ export class MemoryLog implements LogStorage {
       at >= 0 && at <= this.#entries.length,
       `entry ${entries[0]!.index} does not join a log of ${this.firstIndex()}..${this.lastIndex()}`,
     );
-    this.#entries.length = at;
+    if (at < this.#entries.length) {
+      this.#bytes -= entriesBytes(this.#entries.slice(at));
+      this.#entries.length = at;
+    }
+    this.#bytes += entriesBytes(entries);
     for (let i = 0; i < entries.length; i++) this.#entries.push(entries[i]!);
   }
 
@@ -86,6 +102,7 @@ export class MemoryLog implements LogStorage {
   /** A received snapshot takes the place of the whole log. */
   installSnapshot(mark: SnapshotMark): void {
     this.#entries = [];
+    this.#bytes = 0;
     this.#previousIndex = mark.index;
     this.#previousTerm = mark.term;
     this.#snapshot = mark;
@@ -97,6 +114,7 @@ export class MemoryLog implements LogStorage {
     if (index <= this.#previousIndex) return;
     this.#previousTerm = this.termAt(index);
     this.#entries = this.#entries.slice(index - this.#previousIndex);
+    this.#bytes = entriesBytes(this.#entries);
     this.#previousIndex = index;
   }
 }

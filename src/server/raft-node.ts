@@ -7,6 +7,7 @@ import { hexId } from "../cluster/index.ts";
 import type { Clock, Logger } from "../io/index.ts";
 import { MemoryLog, RaftMember, type RaftOptions } from "../raft/index.ts";
 import type { Bootstrapped } from "./bootstrap.ts";
+import { compactTo, LOG_RETENTION } from "./log-retention.ts";
 import type { Leadership, RaftView } from "./raft-view.ts";
 
 export interface RaftNodeOptions {
@@ -105,11 +106,38 @@ export class RaftNode implements RaftView {
     return index >= 0 && this.#appliedIndex >= index;
   }
 
-  /** How much of the log lies in memory, for its bounds. */
-  compact(index: number, durable: { readonly index: number; readonly term: number }): void {
-    const { configuration } = this.raft;
-    this.storage.saveSnapshot({ ...durable, configuration });
-    this.storage.compact(Math.min(index, durable.index));
+  /**
+   * The database is durable up to `durable`: entries that nobody is about to need leave the memory. What follows
+   * `snapshotIndex` belongs to a snapshot that is being sent.
+   */
+  compact(
+    durable: { readonly index: number; readonly term: number },
+    snapshotIndex: number,
+    entriesKept: number,
+  ): void {
+    const { raft, storage } = this;
+    storage.saveSnapshot({ ...durable, configuration: raft.configuration });
+    const log = {
+      firstIndex: storage.firstIndex(),
+      appliedIndex: this.#appliedIndex,
+      durableIndex: durable.index,
+      activeMatches: this.#activeMatches(),
+      ...{ snapshotIndex, bytes: storage.bytes },
+      bytesOf: (index: number) => storage.bytesOf(index),
+    };
+    storage.compact(compactTo(log, { ...LOG_RETENTION, entriesKept }));
+  }
+
+  /** What followers have that are being sent the log: not those who need a snapshot, or were never heard of. */
+  #activeMatches(): number[] {
+    const first = this.storage.firstIndex();
+    return this.raft
+      .status()
+      .progress.filter(({ member, state, recentlyActive, match }) => {
+        const isFed = state === "replicate" || (state === "probe" && recentlyActive);
+        return member !== this.memberId && isFed && match >= first - 1;
+      })
+      .map(({ match }) => match);
   }
 
   /** Tells who listens when leadership changed since the last call. */
