@@ -5,9 +5,11 @@ import {
   decodeDefragmentRequest,
   decodeHashKVRequest,
   decodeHashRequest,
+  type EtcdError,
   type HashKVResponseInit,
   type HashResponseInit,
   MemberInstruments,
+  type MoveLeaderResponseInit,
   type UnaryCall,
 } from "../api/index.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -129,4 +131,46 @@ test("Defragment: calls that come while one runs are answered with it, and start
     while (database.isCommitting()) await Promise.resolve();
   }
   expect(calls.map((call) => call.answers.length)).toEqual([1, 1, 1]);
+});
+
+test("MoveLeader answers when the target leads, and is refused by whoever does not lead", () => {
+  const moves: { target: bigint; done: (moved: boolean) => void }[] = [];
+  let leader = 1n;
+  const parts = {
+    memberId: 1n,
+    raft: { leader: () => leader },
+    membership: {
+      member: (id: bigint) => (id <= 3n ? { id, isLearner: id === 3n } : undefined),
+    },
+    logger: silentLogger,
+    moveLeadership: (target: bigint, done: (moved: boolean) => void) =>
+      moves.push({ target, done }),
+  };
+  const server = new MaintenanceServer(parts as unknown as MaintenanceParts);
+  const move = (targetID: bigint) => {
+    const answers: unknown[] = [];
+    const call = {
+      succeed: (response: object) => answers.push(response),
+      fail: (error: EtcdError) => answers.push(error.message),
+    };
+    server.moveLeader({ targetID }, call as unknown as UnaryCall<MoveLeaderResponseInit>);
+    return answers;
+  };
+  expect(move(3n)).toEqual(["etcdserver: bad leader transferee"]);
+  expect(move(9n)).toEqual(["etcdserver: bad leader transferee"]);
+  expect(move(1n)).toEqual([{}]);
+  expect(moves).toEqual([]);
+  const [taken, late, elsewhere] = [move(2n), move(2n), move(2n)];
+  expect(moves.map(({ target }) => target)).toEqual([2n, 2n, 2n]);
+  expect(taken).toEqual([]);
+  moves[1]!.done(false);
+  leader = 3n;
+  moves[2]!.done(true);
+  leader = 2n;
+  moves[0]!.done(true);
+  expect(taken).toEqual([{}]);
+  for (const answers of [late, elsewhere]) {
+    expect(answers).toEqual(["etcdserver: request timed out, leader transfer took too long"]);
+  }
+  expect(move(1n)).toEqual(["etcdserver: not leader"]);
 });
