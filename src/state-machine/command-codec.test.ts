@@ -46,3 +46,13 @@ test("decodeCommand answers null for every shortened or lengthened command and s
   expect(decodeCommand(new Uint8Array([...bytes, 0]))).toBeNull();
   fc.assert(fc.property(fc.uint8Array(), (noise) => void decodeCommand(noise)));
 });
+
+test("decodeCommand reads the commands of earlier versions, which name no member", () => {
+  const now = encodeCommand(3, 7, 300, "user", 5, new Uint8Array([1, 2]));
+  // Without the third byte, the origin, and one item shorter.
+  const before = new Uint8Array([0x85, now[1]!, ...now.subarray(3)]);
+  expect(decodeCommand(before)).toEqual({ ...decodeCommand(now)!, origin: 0 });
+  for (let length = 0; length < before.length; length++) {
+    expect(decodeCommand(before.subarray(0, length))).toBeNull();
+  }
+});

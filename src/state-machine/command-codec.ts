@@ -11,11 +11,14 @@
  * | text | user name |
  * | unsigned | auth revision |
  * | byte string | the protobuf request |
+ *
+ * Logs of earlier versions hold arrays of five, without the origin: nobody waits for those any more.
  */
 import { assert } from "../base/assert.ts";
 import { EMPTY_BYTES, utf8, utf8Text } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
 
+const ARRAY_OF_FIVE = 0x85;
 const ARRAY_OF_SIX = 0x86;
 const MAJOR_UNSIGNED = 0;
 const MAJOR_BYTES = 2;
@@ -129,9 +132,10 @@ function readBytes(bytes: Uint8Array, major: number): Uint8Array | null {
 /** The command in these bytes; null when they are not one (damage or a newer version's log). */
 export function decodeCommand(bytes: Uint8Array): Command | null {
   readPosition = 0;
-  if (bytes[readPosition++] !== ARRAY_OF_SIX) return null;
+  const shape = bytes[readPosition++];
+  if (shape !== ARRAY_OF_SIX && shape !== ARRAY_OF_FIVE) return null;
   const kind = readHead(bytes, MAJOR_UNSIGNED);
-  const origin = readHead(bytes, MAJOR_UNSIGNED);
+  const origin = shape === ARRAY_OF_SIX ? readHead(bytes, MAJOR_UNSIGNED) : 0;
   const requestId = readHead(bytes, MAJOR_UNSIGNED);
   const userName = readBytes(bytes, MAJOR_TEXT);
   const authRevision = readHead(bytes, MAJOR_UNSIGNED);
