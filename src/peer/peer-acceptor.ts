@@ -78,7 +78,9 @@ export class PeerAcceptor {
       this.#refuse(request, hello, socket, refusal.status, refusal.cause);
       return;
     }
-    if (!this.#host.welcome(hello.from, hello.peerUrls)) {
+    // Nobody is learned of by a snapshot: only the end of the messages' connection makes one forgotten again.
+    const urls = hello.channel === "messages" ? hello.peerUrls : [];
+    if (!this.#host.welcome(hello.from, urls)) {
       const cause = "the member is not known here and has no peer URL to be answered at";
       this.#refuse(request, hello, socket, 404, cause);
       return;
@@ -102,6 +104,8 @@ export class PeerAcceptor {
   drop(member: bigint): void {
     this.#channels.get(member)?.end();
     this.#channels.delete(member);
+    this.#receivings.get(member)?.drop();
+    this.#receivings.delete(member);
   }
 
   stop(): void {

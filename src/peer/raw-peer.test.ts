@@ -149,6 +149,24 @@ function transferOf(sizeBytes: number) {
   return { id: ID, sizeBytes, message: snapshotMessage() };
 }
 
+test("a snapshot of a member that is not known here is refused", async () => {
+  const member = await start();
+  const peer = await RawPeer.dial(member, 2n, "snapshot");
+  await until(() => peer.isClosed);
+  expect(peer.status).toBe(404);
+  expect(member.transport.statistics()).toEqual([]);
+});
+
+test("a member that is none any more leaves its snapshot behind", async () => {
+  const { member, peer, events } = await receiving();
+  peer.send(beginFrame(transferOf(5000)), chunkAt(0));
+  await until(() => events.length === 2);
+  member.transport.setPeers([{ id: 2n, peerUrls: ["http://127.0.0.1:1"] }]);
+  member.transport.setPeers([]);
+  await until(() => peer.isClosed);
+  expect(events).toEqual(["begin", "write 1000", "suspend"]);
+});
+
 test("heartbeats overtake the appends that wait for a slow member", async () => {
   const kinds: number[] = [];
   let accepted: net.Socket | null = null;

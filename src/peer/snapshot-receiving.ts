@@ -54,10 +54,19 @@ export class SnapshotReceiving {
   }
 
   accept(socket: PeerSocket, head: Uint8Array): void {
-    this.#dropChannel();
+    this.drop();
     const channel = new SnapshotChannel(this, socket, this.#services);
     this.#channel = channel;
     channel.connection.receive(head);
+  }
+
+  /** Ends the connection; what came is kept by the sink. */
+  drop(): void {
+    const channel = this.#channel;
+    if (channel === null) return;
+    this.#channel = null;
+    channel.connection.close();
+    this.#suspend(channel.arrival);
   }
 
   check(): void {
@@ -183,14 +192,6 @@ export class SnapshotReceiving {
     const { sink } = arrival;
     arrival.sink = null;
     sink.suspend();
-  }
-
-  #dropChannel(): void {
-    const channel = this.#channel;
-    if (channel === null) return;
-    this.#channel = null;
-    channel.connection.close();
-    this.#suspend(channel.arrival);
   }
 }
 

@@ -69,6 +69,8 @@ export function readTlsMaterial(files: TlsFiles): TlsMaterial {
   }
   const list = cipherList(suites);
   if ("error" in list) throw new TlsConfigError(list.error);
+  // Only looked at, so that a missing file is known at the start and not at the first connection.
+  for (const file of [files.clientCertFile, files.clientKeyFile]) if (file) readPem(file);
   const trustedCa = files.trustedCaFile ? readPem(files.trustedCaFile) : null;
   const requestCert = trustedCa !== null || files.clientCertAuth === true;
   return {

@@ -19,7 +19,10 @@ export class RawPeer {
     this.socket = socket;
   }
 
-  /** Introduced as `from`, and let in. */
+  /** Of the answer to the introduction. */
+  status = 0;
+
+  /** Introduced as `from`; let in, or not. */
   static async dial(to: TestMember, from: bigint, channel: ChannelKind): Promise<RawPeer> {
     const socket = net.connect(to.port, "127.0.0.1");
     const peer = new RawPeer(socket);
@@ -27,22 +30,21 @@ export class RawPeer {
       peer.frames.push({ kind, body });
       return null;
     });
-    let isWelcome = false;
     socket.on("error", () => {});
     socket.on("close", () => {
       peer.isClosed = true;
     });
     socket.on("data", (chunk: Buffer) => {
-      const begin = isWelcome ? 0 : chunk.indexOf("\r\n\r\n") + 4;
-      isWelcome = true;
-      reader.feed(chunk.subarray(begin));
+      const begin = peer.status > 0 ? 0 : chunk.indexOf("\r\n\r\n") + 4;
+      if (begin > 0) peer.status = Number(chunk.toString("latin1", 9, 12));
+      if (peer.status === 101) reader.feed(chunk.subarray(begin));
     });
     const hello = ownHello({
       ...{ clusterId: CLUSTER, from, to: to.id, channel, serverVersion: "3.7.1" },
       peerUrls: ["http://127.0.0.1:1"],
     });
     socket.write(requestHead(PEER_PATH, "x", helloFields(hello)));
-    await until(() => isWelcome);
+    await until(() => peer.status > 0);
     return peer;
   }
 
