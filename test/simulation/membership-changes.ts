@@ -29,7 +29,7 @@ export class MembershipChanges {
   /** False while the last one is not over. */
   change(): boolean {
     const known = this.#membersKnown();
-    if (this.#isBusy || known.length === 0) return false;
+    if (this.#isBusy || known.length === 0 || this.#rotten() !== undefined) return false;
     const kind = this.#random.below(3);
     if (kind === 0 && known.length > 1) return this.#remove(this.#random.chance(0.3));
     if (this.#cluster.members.length >= MACHINES_MAX) return false;
@@ -40,8 +40,10 @@ export class MembershipChanges {
   replace(): boolean {
     const known = this.#membersKnown();
     if (this.#isBusy || known.length < 3) return false;
-    const retired = this.#cluster.members.find(({ isRotten, isRetired }) => isRotten && isRetired);
-    const member = retired ?? this.#pick(this.#cluster.members.filter(({ isUp }) => isUp));
+    const rotten = this.#rotten();
+    // Whoever lost its disk goes first: two at once could be the majority.
+    if (rotten !== undefined && !rotten.isRetired) return false;
+    const member = rotten ?? this.#pick(this.#cluster.members.filter(({ isUp }) => isUp));
     if (member === null) return false;
     this.#isBusy = true;
     this.#world.note(`replace ${member.name}`);
@@ -54,6 +56,14 @@ export class MembershipChanges {
       this.#join(member, true);
     });
     return true;
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  #rotten(): SimMember | undefined {
+    return this.#cluster.members.find(({ isRotten }) => isRotten);
   }
 
   #add(asLearner: boolean): boolean {

@@ -261,6 +261,7 @@ export class SimFaults {
   #rot(member: SimMember): boolean {
     const { members } = this.#cluster;
     if (members.some(({ isRotten, isRetired }) => isRotten || isRetired)) return false;
+    if (this.#membership.isBusy) return false;
     member.kill();
     const paths = member.disk
       .list("/data/member/wal")
