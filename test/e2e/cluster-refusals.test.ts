@@ -1,7 +1,7 @@
 // Members that do not belong, or start with wrong words, are refused with the cause named, and the cluster they were
-// pointed at goes on; on the real etcd and on cairn, in etcd's words.
+// pointed at goes on, in etcd's words. CAIRN_REFUSALS_OF_ETCD=1 asks the real etcd too.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ClusterMember } from "../cluster/cluster-member.ts";
 import { ClusterProcesses } from "../cluster/cluster-processes.ts";
 import { method } from "../differential/grpc-client.ts";
@@ -17,8 +17,11 @@ interface Refusal {
   readonly code: number | null;
 }
 
-for (const kind of ["etcd", "cairn"] as const) {
-  describeWithReference(`a cluster of ${kind} refuses`, () => refusals(kind));
+describe("a cluster of cairn refuses", () => refusals("cairn"));
+
+// What is expected was written down from the real etcd; it need not be asked every time.
+if (process.env.CAIRN_REFUSALS_OF_ETCD) {
+  describeWithReference("a cluster of etcd refuses", () => refusals("etcd"));
 }
 
 function refusals(kind: MemberKind): void {
