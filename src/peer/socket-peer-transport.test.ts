@@ -96,7 +96,7 @@ describe("connections", () => {
     const [a, b] = await pair();
     await b.stop();
     await until(() => !a.isConnectedTo(b));
-    expect(a.unreachableMembers).toContain(b.id);
+    await until(() => a.unreachableMembers.includes(b.id));
     expect(texts(a)).toContain("peer became inactive (message send to peer failed)");
     const again = await start({ id: b.id });
     join(a, again);
