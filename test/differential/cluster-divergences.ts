@@ -4,6 +4,12 @@ import type { Divergence } from "./divergence.ts";
 
 export const clusterDivergences: readonly Divergence[] = [
   {
+    id: "member-changes-in-turn",
+    etcd: "A change of members that comes while another is being applied is dropped; its client waits in vain.",
+    cairn: "It is proposed again once the other is done, for as long as its client waits.",
+    reason: "Nobody can tell a dropped change from one that is still to come.",
+  },
+  {
     id: "last-voter",
     etcd: "Without --strict-reconfig-check the last voter can be removed, which ends it for good.",
     cairn:
