@@ -151,17 +151,29 @@ test("LeaseKeeper revokes nothing in a term in which its times did not begin (in
 
 test("LeaseKeeper replicates what long leases have left, every five minutes, if that is wanted", () => {
   for (const wanted of [true, false]) {
-    const { clock, proposer, grant } = setup(wanted);
+    const { clock, lessor, proposer, grant } = setup(wanted);
+    const entries = () =>
+      proposer.proposed
+        .filter(({ kind }) => kind === CommandKind.leaseCheckpoint)
+        .map(({ request }) => request.checkpoints);
     grant(1n, 1000);
     grant(2n, 300);
+    grant(3n, 400);
     pass(clock, 299_000);
-    expect(proposer.proposed).toEqual([]);
-    pass(clock, 1500);
-    const { request } = proposer.proposed[0] ?? { request: {} };
-    expect(request.checkpoints).toEqual(wanted ? [{ ID: 1n, remaining_TTL: 700 }] : undefined);
+    // Too short a time is not worth an entry, however much is left.
+    lessor.renew(2n, clock.monotonicMs());
+    grant(4n, 500);
+    pass(clock, 900);
+    expect(entries()).toEqual([]);
+    pass(clock, 600);
+    const first = [
+      { ID: 1n, remaining_TTL: 700 },
+      { ID: 3n, remaining_TTL: 100 },
+      { ID: 4n, remaining_TTL: 499 },
+    ];
+    expect(entries()).toEqual(wanted ? [first] : []);
     pass(clock, 298_000);
-    const entries = proposer.proposed.filter(({ kind }) => kind === CommandKind.leaseCheckpoint);
-    expect(entries.length).toBe(wanted ? 1 : 0);
+    expect(entries().length).toBe(wanted ? 1 : 0);
   }
 });
 
