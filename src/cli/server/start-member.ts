@@ -82,6 +82,8 @@ export async function startMember(given: Config, log: RootLogger): Promise<numbe
 
 function peerTransport(config: Config, log: RootLogger): SocketPeerTransport {
   const { checkIntervalMs } = PEER_LIMITS;
+  // The largest request that is taken must also fit between members.
+  const frameBytesMax = Math.max(PEER_LIMITS.frameBytesMax, 2 * config["max-request-bytes"]);
   const silentChecksMax = Math.max(1, Math.ceil(config["raft-read-timeout"] / checkIntervalMs));
   return new SocketPeerTransport({
     clock: new BunClock(),
@@ -90,7 +92,7 @@ function peerTransport(config: Config, log: RootLogger): SocketPeerTransport {
     serverVersion: ETCD_VERSION,
     advertisedPeerUrls: config["initial-advertise-peer-urls"],
     peerTls: tlsFilesOf(config, "peer"),
-    limits: { silentChecksMax },
+    limits: { silentChecksMax, frameBytesMax },
   });
 }
 
