@@ -21,6 +21,7 @@ import {
   answerReads,
   appendAccepted,
   appendRejected,
+  awaitCommit,
   checkQuorum,
   type FollowerAnswer,
   handOver,
@@ -74,7 +75,10 @@ export function stepLeader(core: RaftCore, leader: Leader, message: Message): vo
       followerAnswered(core, leader, message);
       return;
     case "propose":
-      for (const { kind, data } of message.proposals) proposeToLeader(core, leader, kind, data);
+      for (const { kind, data } of message.proposals) {
+        const index = proposeToLeader(core, leader, kind, data);
+        if (typeof index === "number") awaitCommit(core, message.from, index);
+      }
       return;
     case "read-index":
       if (leader.reads.count < core.options.waitingReadsMax) {

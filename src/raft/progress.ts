@@ -31,6 +31,8 @@ export class Progress {
   /** The leader's tick at which it sent the newest heartbeat that was answered; 0 none. */
   confirmedTick = 0;
   readonly inflights: Inflights;
+  /** The member itself waits for the commit of this entry: it proposed it, or reads at it. */
+  awaitedCommit = 0;
   /** The highest commit index the follower was told, as far as its log reaches. */
   #sentCommit = 0;
   /** Waiting for an answer or a heartbeat before the next append. */
@@ -59,6 +61,11 @@ export class Progress {
    */
   wantsCommit(commit: number): boolean {
     return commit > this.#sentCommit && this.#sentCommit < this.next - 1;
+  }
+
+  /** It is waiting for a commit that it was not told yet. */
+  awaitsCommit(commit: number): boolean {
+    return this.#sentCommit < Math.min(this.awaitedCommit, commit);
   }
 
   appendSent(count: number, bytes: number, commit: number): void {

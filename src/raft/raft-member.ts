@@ -11,8 +11,9 @@ import {
   changed,
   type MembershipChange,
 } from "./conf-change.ts";
-import { ENTRY_MEMBERSHIP, ENTRY_OVERHEAD_BYTES, type Entry } from "./entry.ts";
+import { ENTRY_MEMBERSHIP, type Entry } from "./entry.ts";
 import { flushFollower, tickFollower } from "./follower.ts";
+import { ForwardedProposals } from "./forwarded-proposals.ts";
 import {
   configurationChanged,
   flushLeader,
@@ -26,7 +27,7 @@ import {
   transferLeadership,
 } from "./leader.ts";
 import { statusOf } from "./member-status.ts";
-import type { Message, Proposal } from "./message.ts";
+import type { Message } from "./message.ts";
 import { RaftCore } from "./raft-core.ts";
 import type {
   ProposeResult,
@@ -37,9 +38,8 @@ import type {
   Refusal,
   RoleName,
 } from "./ready.ts";
+import { sendCommits } from "./replication.ts";
 import type { HardState } from "./types.ts";
-
-const FORWARDED_BYTES_MAX = 8 * 1024 * 1024;
 
 export class RaftMember {
   readonly #core: RaftCore;
@@ -48,12 +48,11 @@ export class RaftMember {
   #hardState: HardState;
   /** The commit index of the last hard state that was to be synced. */
   #syncedCommit: number;
-  /** Proposals of this turn on their way to the leader; null while there are none. */
-  #forwarding: { readonly leader: bigint; readonly proposals: Proposal[]; bytes: number } | null =
-    null;
+  readonly #forwarding: ForwardedProposals;
 
   constructor(options: RaftOptions) {
     this.#core = new RaftCore(options);
+    this.#forwarding = new ForwardedProposals(this.#core);
     this.#hardState = options.hardState;
     this.#syncedCommit = options.hardState.commit;
   }
@@ -95,7 +94,7 @@ export class RaftMember {
   propose(kind: number, data: Uint8Array): ProposeResult {
     const { role } = this.#core;
     if (role.kind === "leader") return proposeToLeader(this.#core, role, kind, data);
-    return this.#forward(kind, data);
+    return this.#forwarding.add(kind, data);
   }
 
   /**
@@ -163,6 +162,12 @@ export class RaftMember {
   /** The snapshot that was received and is not reported persisted yet; 0 for none. */
   get pendingSnapshotIndex(): number {
     return this.#core.log.unstable.snapshot?.index ?? 0;
+  }
+
+  /** With `commitsWait`: tells the commit index to all who do not know it; once in a while. */
+  tellCommits(): void {
+    const { role } = this.#core;
+    if (role.kind === "leader") sendCommits(this.#core, role);
   }
 
   /** What must be done now; null when there is nothing. */
@@ -330,31 +335,9 @@ export class RaftMember {
     return statusOf(this.#core);
   }
 
-  #forward(kind: number, data: Uint8Array): ProposeResult {
-    const { leader, options } = this.#core;
-    if (leader === 0n) return "no-leader";
-    if (!options.forwardProposals) return "forwarding-disabled";
-    const bytes = data.length + ENTRY_OVERHEAD_BYTES;
-    if (this.#forwarding !== null && this.#forwarding.leader !== leader) this.#sendForwarded();
-    this.#forwarding ??= { leader, proposals: [], bytes: 0 };
-    if (this.#forwarding.bytes > 0 && this.#forwarding.bytes + bytes > FORWARDED_BYTES_MAX) {
-      return "too-many-uncommitted";
-    }
-    this.#forwarding.proposals.push({ kind, data });
-    this.#forwarding.bytes += bytes;
-    return "forwarded";
-  }
-
-  #sendForwarded(): void {
-    if (this.#forwarding === null) return;
-    const { leader: to, proposals } = this.#forwarding;
-    this.#forwarding = null;
-    this.#core.send({ kind: "propose", from: this.#core.id, to, term: 0, proposals });
-  }
-
   #flush(): void {
     const core = this.#core;
-    this.#sendForwarded();
+    this.#forwarding.send();
     if (core.role.kind === "leader") flushLeader(core, core.role);
     else if (core.role.kind === "follower") flushFollower(core);
   }

@@ -103,6 +103,12 @@ export interface RaftOptions {
   /** A leader that is removed or demoted gives up at once instead of when it falls silent. */
   readonly stepDownOnRemoval: boolean;
 
+  /**
+   * A commit index that no entries carry waits for `tellCommits`, unless its receiver waits for it:
+   * under load the next entries carry it anyway.
+   */
+  readonly commitsWait: boolean;
+
   readonly messageBytesMax: number;
   readonly inflightMessagesMax: number;
   readonly inflightBytesMax: number;
@@ -122,6 +128,7 @@ export const RAFT_DEFAULTS = {
   clockDriftMax: 0.1,
   forwardProposals: true,
   stepDownOnRemoval: true,
+  commitsWait: false,
   messageBytesMax: 1024 * 1024,
   inflightMessagesMax: 512,
   inflightBytesMax: 64 * 1024 * 1024,

@@ -18,10 +18,22 @@ import type { RaftCore } from "./raft-core.ts";
  * messages.
  */
 export function sendAppends(core: RaftCore, leader: Leader): void {
+  const { commit } = core.log;
+  const { commitsWait } = core.options;
   for (const [member, progress] of leader.progress) {
     if (member === core.id) continue;
     while (sendAppend(core, member, progress, false));
-    if (progress.wantsCommit(core.log.commit)) sendAppend(core, member, progress, true);
+    if (!progress.wantsCommit(commit)) continue;
+    if (!commitsWait || progress.awaitsCommit(commit)) sendAppend(core, member, progress, true);
+  }
+}
+
+/** Tells the commit index to those whom no entries told it meanwhile. */
+export function sendCommits(core: RaftCore, leader: Leader): void {
+  for (const [member, progress] of leader.progress) {
+    if (member !== core.id && progress.wantsCommit(core.log.commit)) {
+      sendAppend(core, member, progress, true);
+    }
   }
 }
 
@@ -154,9 +166,17 @@ export function answerReads(
 ): void {
   if (contexts.length > 0) core.reads.push({ index, contexts });
   for (const { from, id } of remotes) {
+    awaitCommit(core, from, index);
     const header = { from: core.id, to: from, term: core.term };
     core.send({ kind: "read-index-response", ...header, id, index });
   }
+}
+
+/** A member waits for this commit: it is not kept waiting for entries to go with it. */
+export function awaitCommit(core: RaftCore, member: bigint, index: number): void {
+  if (core.role.kind !== "leader") return;
+  const progress = core.role.progress.get(member);
+  if (progress !== undefined) progress.awaitedCommit = Math.max(progress.awaitedCommit, index);
 }
 
 const matchOf = (progress: Progress): number => progress.match;

@@ -55,7 +55,7 @@ function openNode(options: MemberOptions, storage: Bootstrapped): RaftNode {
     ...{ storage, clock, logger },
     settings: {
       ...RAFT_DEFAULTS,
-      ...{ preVote, readMode, clockDriftMax },
+      ...{ preVote, readMode, clockDriftMax, commitsWait: true },
       electionTimeoutTicks: electionTimeoutTicks(options),
       random: (below) => Math.floor((random.uint32() / 2 ** 32) * below),
     },

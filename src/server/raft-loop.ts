@@ -5,7 +5,7 @@
  * majority.
  */
 import { type EtcdError, errRequestTooManyRequests } from "../api/index.ts";
-import type { Clock } from "../io/index.ts";
+import type { Clock, Timer } from "../io/index.ts";
 import type { PeerTransport, SnapshotMessage } from "../peer/index.ts";
 import type { Entry, MembershipChange, RaftReady, SnapshotMark } from "../raft/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
@@ -14,6 +14,8 @@ import { HeldProposals } from "./held-proposals.ts";
 import type { RaftNode } from "./raft-node.ts";
 import type { Reads } from "./reads.ts";
 import { Ticker } from "./ticker.ts";
+
+const COMMIT_NOTICE_MS = 1;
 
 export interface RaftLoopOptions {
   readonly clock: Clock;
@@ -48,6 +50,9 @@ export class RaftLoop {
   /** Since when the oldest unfinished sync runs; Infinity for none. */
   #syncingSinceMs = Number.POSITIVE_INFINITY;
   #syncsUnderWay = 0;
+  #commitTimer: Timer | null = null;
+  /** The commit index when everybody was last told. */
+  #toldCommit = 0;
   #stopped = false;
   /** Ticks that came more than an interval late while this member led. */
   lateHeartbeats = 0;
@@ -136,6 +141,7 @@ export class RaftLoop {
   stop(): void {
     this.#stopped = true;
     this.#ticker.stop();
+    this.#commitTimer?.cancel();
     this.#queue.stop();
     this.#held.clear();
   }
@@ -156,7 +162,21 @@ export class RaftLoop {
       if (this.#stopped) break;
     }
     this.#inTurn = false;
+    if (node.isLeader()) this.#tellCommitsSoon();
     node.noteChanges();
+  }
+
+  /** Followers that nobody waits on hear of a commit with the next entries, or after a moment. */
+  #tellCommitsSoon(): void {
+    const { clock, node } = this.#options;
+    const { commit } = node.raft;
+    if (this.#commitTimer !== null || commit === this.#toldCommit || node.raft.isAlone()) return;
+    this.#commitTimer = clock.setTimer(COMMIT_NOTICE_MS, () => {
+      this.#commitTimer = null;
+      this.#toldCommit = node.raft.commit;
+      node.raft.tellCommits();
+      this.wake();
+    });
   }
 
   #proposeHeld(): void {

@@ -64,6 +64,7 @@ export class RandomCluster {
       readMode,
       electionTimeoutTicks: random.pick([5, 10]),
       stepDownOnRemoval: random.chance(0.5),
+      commitsWait: seed % 2 === 0,
       messageBytesMax: random.pick([1, 100, 1e6]),
       inflightMessagesMax: random.pick([1, 3, 64]),
       inflightBytesMax: random.pick([50, 1e6]),
@@ -123,6 +124,7 @@ export class RandomCluster {
     while (member.nextTickAt <= this.#now) {
       member.nextTickAt += member.tickEvery;
       member.raft.tick();
+      member.raft.tellCommits();
     }
   }
 
