@@ -1,5 +1,5 @@
 /** The other members through their client endpoints. */
-import { AlarmType, EtcdError } from "../../../api/index.ts";
+import { AlarmType, EtcdError, errUnhealthy } from "../../../api/index.ts";
 import type { Member } from "../../../cluster/index.ts";
 import type { DiskFile } from "../../../io/index.ts";
 import { errorText, type Session } from "../../ctl/session.ts";
@@ -7,6 +7,8 @@ import { DIGEST_BYTES, writeSnapshot } from "../../ctl/write-snapshot.ts";
 import type { PeerStatus, RepairPeers } from "./peers.ts";
 import { RepairProblem } from "./repair-problem.ts";
 
+const PATIENCE_MS = 30_000;
+const RETRY_MS = 500;
 const CORRUPT_ALARM = /memberID:(\d+) alarm:CORRUPT/;
 
 export class ClientPeers implements RepairPeers {
@@ -36,7 +38,7 @@ export class ClientPeers implements RepairPeers {
   async remove(memberId: bigint): Promise<void> {
     const { client, bounded } = this.#session;
     try {
-      await client.cluster.memberRemove({ ID: memberId }, bounded);
+      await this.#patiently(() => client.cluster.memberRemove({ ID: memberId }, bounded));
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       const isGone = !(await this.members()).some(({ id }) => id === memberId);
@@ -47,7 +49,7 @@ export class ClientPeers implements RepairPeers {
   async add(peerUrls: readonly string[], isLearner: boolean): Promise<bigint> {
     const { client, bounded } = this.#session;
     const { member } = await orRefuse("add the member", () =>
-      client.cluster.memberAdd({ peerURLs: peerUrls, isLearner }, bounded),
+      this.#patiently(() => client.cluster.memberAdd({ peerURLs: peerUrls, isLearner }, bounded)),
     );
     if (member === undefined)
       throw new RepairProblem("the cluster did not tell the new member's id");
@@ -65,6 +67,21 @@ export class ClientPeers implements RepairPeers {
       file.truncate(writtenBytes - DIGEST_BYTES);
     } finally {
       one.close();
+    }
+  }
+
+  /** Members that were connected a moment ago only are no majority yet; then nothing was changed. */
+  async #patiently<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+    const { clock } = this.#session.context;
+    const untilMs = clock.monotonicMs() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        const isUnhealthy = error instanceof EtcdError && error.message === errUnhealthy.message;
+        if (!isUnhealthy || clock.monotonicMs() > untilMs) throw error;
+      }
+      await new Promise<void>((resolve) => clock.setTimer(RETRY_MS, resolve));
     }
   }
 

@@ -16,7 +16,7 @@ import type { UtilityContext } from "../context.ts";
 import { ClientPeers } from "./client-peers.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { type MemberPaths, memberPaths } from "./member-paths.ts";
-import { readPlan } from "./repair-plan.ts";
+import { hasPlan } from "./repair-plan.ts";
 import { RepairProblem } from "./repair-problem.ts";
 import { type RepairParts, replaceDatabase } from "./replace-database.ts";
 import { replaceMember, resumeReplacement } from "./replace-member.ts";
@@ -82,7 +82,9 @@ async function runRepair(context: UtilityContext, flags: FlagSet): Promise<void>
     }
   } catch (error) {
     if (!(error instanceof RepairProblem || error instanceof DiskError)) throw error;
-    throw new ExitError(ExitCode.error, error.message);
+    const isBegun = isWanted && hasPlan(context.disk, paths.dataDirectory);
+    const next = isBegun ? "\nThe replacement is under way: run the same command again." : "";
+    throw new ExitError(ExitCode.error, `${error.message}${next}`);
   }
 }
 
@@ -101,7 +103,7 @@ function holdDatabase({ disk }: UtilityContext, { databasePath }: MemberPaths): 
 
 function report(context: UtilityContext, paths: MemberPaths): void {
   const { disk } = context;
-  if (readPlan(disk, paths.dataDirectory) !== null) {
+  if (hasPlan(disk, paths.dataDirectory)) {
     throw new RepairProblem(
       "a replacement of this member was begun and not ended: run this with --from-peers again",
     );

@@ -21,6 +21,10 @@ export interface RepairPlan {
 
 const BYTES_MAX = 1 << 16;
 
+export function hasPlan(disk: Disk, dataDirectory: string): boolean {
+  return disk.exists(planPath(dataDirectory));
+}
+
 export function readPlan(disk: Disk, dataDirectory: string): RepairPlan | null {
   const path = planPath(dataDirectory);
   if (!disk.exists(path)) return null;
