@@ -16,6 +16,7 @@ import { assert } from "../base/assert.ts";
 import {
   type BucketReader,
   type BucketWriter,
+  type Cursor,
   type ReadTransaction,
   SnapshotReader,
   TreeFile,
@@ -115,8 +116,13 @@ export class Database {
 
   /** Visits a bucket in key order, with every write made so far; for small buckets. */
   forEach(bucket: BucketName, visit: (key: Uint8Array, value: Uint8Array) => void): void {
-    const cursor = this.#newest(bucket).cursor();
+    const cursor = this.cursor(bucket);
     for (let more = cursor.first(); more; more = cursor.next()) visit(cursor.key(), cursor.value());
+  }
+
+  /** A walk over a bucket, with every write made so far; valid until the next change. */
+  cursor(bucket: BucketName): Cursor {
+    return this.#newest(bucket).cursor();
   }
 
   /** Appends a row to the `key` bucket: after all others, and kept as it is (not copied). */
@@ -185,10 +191,7 @@ export class Database {
     this.#soon = soon;
   }
 
-  /**
-   * Makes all writes so far durable; `done` comes then. Joins the next commit while one is under
-   * way.
-   */
+  /** Makes all writes so far durable; `done` comes then. Joins the next commit while one runs. */
   commit(done?: () => void): void {
     if (done !== undefined) this.#waitingDone.push(done);
     if (this.#committing !== null || this.#onIdle !== null) {

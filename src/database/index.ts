@@ -1,3 +1,4 @@
+export type { Cursor } from "../bbolt/index.ts";
 export { BackendHash } from "./backend-hash.ts";
 export type { BucketName } from "./buckets.ts";
 export {

@@ -7,12 +7,13 @@
  * that holds across leaders.
  */
 
-import { decodeLease, encodeLease, ProtoWriter } from "../api/index.ts";
+import { encodeLease, ProtoWriter } from "../api/index.ts";
 import { assert } from "../base/assert.ts";
 import { latin1Bytes, latin1Text } from "../base/bytes.ts";
 import type { Database } from "../database/index.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import type { Lease } from "./lease.ts";
+import { LeaseLoader } from "./lease-loader.ts";
 
 export const LEASE_TTL_SECONDS_MAX = 9_000_000_000;
 
@@ -29,8 +30,8 @@ export interface LessorOptions {
 
 export class Lessor {
   readonly #database: Database;
-  readonly #leases = new Map<bigint, Lease>();
-  readonly #leaseOfKey = new Map<string, Lease>();
+  #leases: Map<bigint, Lease> = new Map();
+  #leaseOfKey: Map<string, Lease> = new Map();
   readonly #queue = new ExpiryQueue();
   readonly #ttlSecondsMin: number;
   readonly #granted: (ttlSeconds: number) => void;
@@ -40,28 +41,22 @@ export class Lessor {
     this.#database = database;
     this.#ttlSecondsMin = options.ttlSecondsMin;
     this.#granted = options.granted ?? (() => {});
-    this.reload();
+    const loader = this.loaderOf(database);
+    while (!loader.step(Number.POSITIVE_INFINITY));
+    this.replaceBy(loader);
   }
 
-  /** Reads all leases from the database; keys are attached afterwards by whoever loads the store. */
-  reload(): void {
-    this.#leases.clear();
-    this.#leaseOfKey.clear();
+  /** Reads the leases of a database, in steps; their keys are attached by whoever loads the store. */
+  loaderOf(database: Database): LeaseLoader {
+    return new LeaseLoader(database, this.#ttlSecondsMin);
+  }
+
+  /** Goes on with what was read. No lease expires until this member leads again. */
+  replaceBy({ leases, leaseOfKey }: LeaseLoader): void {
+    this.#leases = leases;
+    this.#leaseOfKey = leaseOfKey;
     this.#queue.clear();
     this.#primary = false;
-    this.#database.forEach("lease", (_key, value) => {
-      const stored = decodeLease(value);
-      this.#leases.set(stored.ID, {
-        id: stored.ID,
-        ttlSeconds: Math.max(stored.TTL, this.#ttlSecondsMin),
-        remainingTtlSeconds: stored.RemainingTTL,
-        expiryMs: Infinity,
-        revokeIndex: 0,
-        checkpointIndex: 0,
-        queuedMs: Infinity,
-        keys: new Set(),
-      });
-    });
   }
 
   isPrimary(): boolean {

@@ -42,6 +42,7 @@ export class StoreLoader {
   /** Entries that a compaction can take something from. */
   readonly #prunable: Set<number>;
   #pruning: Iterator<number> | null = null;
+  #visiting: Iterator<[number, bigint]> | null = null;
   #lastMain = 0;
   #isDone = false;
 
@@ -93,10 +94,16 @@ export class StoreLoader {
     return core;
   }
 
-  /** Visits the living keys that have a lease. */
-  forEachLease(visit: (key: Uint8Array, leaseId: bigint) => void): void {
+  /** Visits up to `countMax` of the living keys that have a lease; true when that were all. */
+  leaseStep(countMax: number, visit: (key: Uint8Array, leaseId: bigint) => void): boolean {
     assert(this.#isDone, "all rows are read");
-    for (const [id, leaseId] of this.#leases) visit(this.#index.copyKey(id), leaseId);
+    this.#visiting ??= this.#leases.entries();
+    for (let left = countMax; left > 0; left--) {
+      const next = this.#visiting.next();
+      if (next.done === true) return true;
+      visit(this.#index.copyKey(next.value[0]), next.value[1]);
+    }
+    return false;
   }
 
   #end(): void {

@@ -76,7 +76,8 @@ export class Store implements ChangeSource {
     while (!loader.step(Number.POSITIVE_INFINITY));
     this.#core = loader.core(options.database);
     this.#begin(loader);
-    if (options.onLease !== undefined) loader.forEachLease(options.onLease);
+    const { onLease } = options;
+    if (onLease !== undefined) while (!loader.leaseStep(Number.POSITIVE_INFINITY, onLease));
   }
 
   /**

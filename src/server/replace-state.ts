@@ -7,7 +7,7 @@
  * (adopt-snapshot.ts). Then, in this order:
  *
  *   1 the file takes the database's name, durably; what is open goes on with the old file, which has no name now
- *   2 the key index of the new one is built beside the old, in slices; reads are served from the old state
+ *   2 key index and leases of the new one are read beside the old, in slices; reads are served from the old state
  *   3 commits stop; when none is under way, within one turn: database, store, leases, members, alarms, applied index
  *     and watchers go over to the new state; commits go on
  *
@@ -19,7 +19,7 @@ import { TreeDamage } from "../bbolt/index.ts";
 import type { Alarms, Membership } from "../cluster/index.ts";
 import { Database, DatabaseDamage } from "../database/index.ts";
 import { type Clock, DiskError, type Logger } from "../io/index.ts";
-import type { Lessor } from "../lease/index.ts";
+import type { LeaseLoader, Lessor } from "../lease/index.ts";
 import { type Store, StoreLoader } from "../mvcc/index.ts";
 import type { WatchHub } from "../mvcc/watch/index.ts";
 import type { SnapshotMark } from "../raft/index.ts";
@@ -53,6 +53,32 @@ export interface StateReplacementParts {
 interface Installation {
   readonly mark: SnapshotMark;
   readonly done: () => void;
+}
+
+/** What is read of the new database before anything changes. */
+class Loading {
+  readonly rows: StoreLoader;
+  readonly leases: LeaseLoader;
+  #phase: "rows" | "leases" | "keys of leases" = "rows";
+
+  constructor({ hashSeed, lessor }: StateReplacementParts, next: Database) {
+    this.rows = new StoreLoader({ database: next, hashSeed: hashSeed() });
+    this.leases = lessor.loaderOf(next);
+  }
+
+  /** True when all is read. Throws DatabaseDamage, TreeDamage, DiskError. */
+  step(): boolean {
+    switch (this.#phase) {
+      case "rows":
+        if (this.rows.step(ROWS_PER_STEP)) this.#phase = "leases";
+        return false;
+      case "leases":
+        if (this.leases.step(ROWS_PER_STEP)) this.#phase = "keys of leases";
+        return false;
+      case "keys of leases":
+        return this.rows.leaseStep(ROWS_PER_STEP, (key, id) => this.leases.attach(key, id));
+    }
+  }
 }
 
 export class StateReplacement {
@@ -95,19 +121,19 @@ export class StateReplacement {
       "incoming-leader-snapshot-index": mark.index,
       "incoming-leader-snapshot-term": mark.term,
     });
-    const loader = this.#orFail(() => this.#open(mark));
-    if (loader === null) return;
+    const loading = this.#orFail(() => this.#open(mark));
+    if (loading === null) return;
     background.add(() => {
       if (this.#stopped) return false;
-      const isDone = this.#orFail(() => loader.step(ROWS_PER_STEP));
-      if (isDone === true) this.#swapWhenIdle(loader);
+      const isDone = this.#orFail(() => loading.step());
+      if (isDone === true) this.#swapWhenIdle(loading);
       return isDone === false;
     });
   }
 
   /** Step 1: from here on the file is found under the database's name. */
-  #open(mark: SnapshotMark): StoreLoader {
-    const { files, databasePath, pageCacheBytes, hashSeed, logger, onDiskFailure } = this.#parts;
+  #open(mark: SnapshotMark): Loading {
+    const { files, databasePath, pageCacheBytes, logger, onDiskFailure } = this.#parts;
     const { disk } = files;
     disk.rename(files.pathOf(mark.index), databasePath);
     disk.syncDirectory(files.directory);
@@ -117,29 +143,26 @@ export class StateReplacement {
     }
     this.#next = Database.open({ file, pageCacheBytes, onFailure: onDiskFailure });
     logger.info("applySnapshot: opened snapshot backend", { path: databasePath });
-    return new StoreLoader({ database: this.#next, hashSeed: hashSeed() });
+    return new Loading(this.#parts, this.#next);
   }
 
-  #swapWhenIdle(loader: StoreLoader): void {
+  #swapWhenIdle(loading: Loading): void {
     const { database } = this.#parts;
     database.suspend(() => {
-      if (!this.#stopped) this.#swap(loader);
+      if (!this.#stopped) this.#swap(loading);
       database.resume();
       if (!this.#stopped) this.#ended();
     });
   }
 
   /** All within this turn: nobody sees half of it. */
-  #swap(loader: StoreLoader): void {
+  #swap({ rows, leases }: Loading): void {
     const { database, store, lessor, membership, alarms, stateMachine, hub } = this.#parts;
     database.replaceBy(this.#next!);
     this.#next = null;
-    store.replaceBy(loader);
     // Every derived fact is rebuilt from what is stored, on every way of loading it (incident 4).
-    lessor.reload();
-    loader.forEachLease((key, leaseId) => {
-      if (lessor.has(leaseId)) lessor.attach(key, leaseId);
-    });
+    store.replaceBy(rows);
+    lessor.replaceBy(leases);
     membership.reload();
     alarms.reload();
     stateMachine.reload();
