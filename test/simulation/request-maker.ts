@@ -40,6 +40,7 @@ export class RequestMaker {
   /** Of keys, as last seen by anybody. */
   readonly #modRevisions = new Map<string, number>();
   #leases: bigint[] = [];
+  #deleteRevision = 0;
   revision = 1;
   compactRevision = 0;
 
@@ -110,6 +111,9 @@ export class RequestMaker {
     if (answer.kind === "error") return;
     this.revision = Math.max(this.revision, answer.revision);
     if (request.kind === "put") this.#modRevisions.set(request.key, answer.revision);
+    if (answer.kind === "delete-range" && answer.deleted > 0) {
+      this.#deleteRevision = answer.revision;
+    }
     if (request.kind === "lease-grant") this.#leases.push(request.lease);
     if (request.kind === "compact")
       this.compactRevision = Math.max(this.compactRevision, request.revision);
@@ -171,8 +175,10 @@ export class RequestMaker {
     return { kind: "put", key: this.#key(random), value: this.#value(random), lease };
   }
 
-  /** Often everything that is known: then a delete may be the newest that stays. */
+  /** Often exactly where a key was deleted: such a row stays, alone. */
   #compactAt(random: SeededRandom): number {
+    const deleted = this.#deleteRevision;
+    if (deleted > this.compactRevision && random.chance(0.5)) return deleted;
     return Math.max(1, this.revision - (random.chance(0.5) ? 0 : random.below(12)));
   }
 

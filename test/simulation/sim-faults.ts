@@ -103,6 +103,12 @@ export class SimFaults {
       case "crashAt":
         member.disk.crashAfter = member.disk.operationCount + this.#random.below(60);
         return true;
+      case "crashSweep":
+        member.crashNext.sweep = true;
+        return true;
+      case "crashSnapshot":
+        member.crashNext.snapshot = true;
+        return true;
       case "pause":
         return this.#pause(member);
       case "oneWay":

@@ -53,6 +53,8 @@ export class SimMember {
   /** All ids that ran here. */
   readonly pastIds = new Set<bigint>();
   isReady = false;
+  /** Its power goes a few operations after it next sweeps a compaction, or takes a snapshot. */
+  readonly crashNext = { sweep: false, snapshot: false };
   /** It refused to start, or was removed: it is not started again with this disk. */
   isRetired = false;
   isRemoved = false;
@@ -206,11 +208,26 @@ export class SimMember {
     this.#transport = transport;
     transport.memberId = member.memberId;
     oracles.watch(this.name, member);
+    const { store } = member.state;
+    const sweep = store.compactionStep.bind(store);
+    store.compactionStep = (rowsMax) => {
+      this.#crashSoon("sweep");
+      return sweep(rowsMax);
+    };
+    transport.onSnapshotTaken = () => this.#crashSoon("snapshot");
     this.isReady = false;
     member.start(() => {
       this.isReady = true;
       world.note(`ready ${this.name}`);
     });
+  }
+
+  #crashSoon(after: "sweep" | "snapshot"): void {
+    if (!this.crashNext[after]) return;
+    this.crashNext[after] = false;
+    const { disk } = this;
+    const operations = this.#parts.world.random(`crash ${this.name}`).below(30);
+    disk.crashAfter = Math.min(disk.crashAfter, disk.operationCount + operations);
   }
 
   #identity() {

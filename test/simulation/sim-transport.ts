@@ -21,6 +21,8 @@ export class SimTransport implements PeerTransport {
   /** Known once the member read it from its disk or made it. */
   memberId = 0n;
   readonly life: number;
+  /** A snapshot arrived whole, and raft took it. */
+  onSnapshotTaken: () => void = () => {};
   readonly #oracles: { sent(name: string, messages: readonly Message[]): void };
   #events: PeerEvents | null = null;
   #peers = new Set<bigint>();

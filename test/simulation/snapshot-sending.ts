@@ -88,6 +88,7 @@ export class SnapshotSending {
       this.#toReceiver(attempt, () => {
         sink.finish((accepted) => {
           attempt.isOpen = false;
+          if (accepted) attempt.to.onSnapshotTaken();
           this.#note(attempt, accepted ? "taken" : "not taken");
           this.#from.process.input(1, () => this.#end(accepted));
         });
