@@ -121,7 +121,9 @@ function refused(
     head.status === 410 &&
     field("x-etcd-cluster-id") === hello.clusterId.toString(16) &&
     field("x-server-from") === hello.to.toString(16);
-  return new ChannelFailure(`${url}: ${head.status} ${body}`, isRemoved);
+  // What any other server says of a path it does not know: a real etcd's member in the list of peers, for one.
+  const cause = head.status === 404 ? "no cairn member answers there: " : "";
+  return new ChannelFailure(`${url}: ${cause}${head.status} ${body}`, isRemoved);
 }
 
 function isWhole(head: ResponseHead, received: Uint8Array): boolean {

@@ -293,6 +293,19 @@ describe("who is let in", () => {
     expect(lagging.transport.statistics()).toEqual([]);
   });
 
+  test("a peer's address where something else answers, such as a real etcd", async () => {
+    const a = await start({ id: 1n });
+    const other = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => new Response("404 page not found\n", { status: 404 }),
+    });
+    cleanups.push(() => other.stop(true));
+    a.transport.setPeers([{ id: 2n, peerUrls: [`http://127.0.0.1:${other.port}`] }]);
+    const wanted = "no cairn member answers there: 404 404 page not found";
+    await until(() => a.log.some(([, f]) => `${f?.error}`.endsWith(wanted)));
+  });
+
   test("a listener whose transport has stopped says so", async () => {
     const a = await start({ id: 1n });
     a.transport.stop();
