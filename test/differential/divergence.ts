@@ -94,6 +94,16 @@ export const divergences: readonly Divergence[] = [
       "would look different, and raise the alarm CORRUPT.",
   },
   {
+    id: "corruption-check-majority",
+    etcd:
+      "The periodic corruption check raises the alarm for the first follower that differs from the " +
+      "leader.",
+    cairn:
+      "Where a majority agrees, it raises it for every member outside that majority, the leader " +
+      "too; else as etcd.",
+    reason: "A leader with damaged data would have all healthy members replaced.",
+  },
+  {
     id: "range-stream",
     etcd: "Has no KV.RangeStream.",
     cairn: "Has it, as etcd 3.7; its parts make the answer of Range.",

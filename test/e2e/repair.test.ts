@@ -15,14 +15,13 @@ const LIMIT_MS = 60_000;
 /** The longer round. */
 const everyPlace = Boolean(process.env.CAIRN_REPAIR_EVERY_PLACE);
 const META_BYTES = 2 * 4096;
-const bytesOf = (text: string): string => Buffer.from(text).toString("base64");
 
 let cluster: ClusterProcesses;
 let written = 0;
 
 async function write(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
-    const request = { key: bytesOf(`key-${written % 97}`), value: bytesOf(`value-${written}`) };
+    const request = { key: `key-${written % 97}`, value: `value-${written}` };
     await cluster.ask(method("KV", "Put"), request);
     written++;
   }
