@@ -257,7 +257,8 @@ export class SnapshotSending implements ConnectionOwner {
       return;
     }
     const number = offset / this.#services.options.limits.snapshotChunkBytes;
-    this.#checksums[number + 1] ??= crc32c(chunk.data, this.#checksums[number]!);
+    // Of what was read last: pages that the state does not use may have changed since the receiver missed the chunk.
+    this.#checksums[number + 1] = crc32c(chunk.data, this.#checksums[number]!);
     this.#sentOffset = offset + length;
     if (this.#connection?.offerFrame(chunk.frame, false) === false) {
       this.#connection.fail("a snapshot window does not fit into the queue");
