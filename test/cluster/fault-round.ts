@@ -21,6 +21,9 @@ export interface RoundOptions {
   readonly flags?: readonly string[];
   readonly size?: number;
   readonly electionMs?: number;
+  readonly clients?: number;
+  /** Mean pause of a client between two requests. */
+  readonly pauseMs?: number;
   readonly log?: (line: string) => void;
 }
 
@@ -37,10 +40,10 @@ export interface RoundResult {
   readonly kept: string | null;
 }
 
-const clients = 8;
+const clientsByDefault = 8;
 const watchers = 2;
 const keys = 6;
-const pauseMs = 25;
+const pauseMsByDefault = 25;
 
 /** Snapshots often, and little of the log kept behind them, so that followers that were away need one. */
 export function snapshotFlags(kind: MemberKind): string[] {
@@ -92,7 +95,7 @@ class FaultRound {
   }
 
   async run(): Promise<RoundResult> {
-    const { seed } = this.#options;
+    const { seed, clients = clientsByDefault, pauseMs = pauseMsByDefault } = this.#options;
     const cluster = this.#cluster;
     const endpoints = () => cluster.members.map(({ endpoint }) => endpoint);
     const load = new RecordedLoad({ endpoints, clients, seed, pauseMs, keys });

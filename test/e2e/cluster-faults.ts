@@ -1,7 +1,7 @@
 // Clusters of real processes under faults, round after round, checked by the simulator's checkers.
 //
 //   bun test/e2e/cluster-faults.ts [--minutes 10] [--seed N] [--kind cairn|etcd | --binary PATH] [--round-seconds 45]
-//                                  [--fault NAME]... [--size 3] [--election-ms 500] [--verbose]
+//       [--fault NAME]... [--size 3] [--election-ms 500] [--clients 8] [--pause-ms 25] [--flag=FLAG]... [--verbose]
 //
 // Every round has its own cluster and the seed after that of the round before. --fault runs only these, in order.
 // cluster-faults.test.ts runs a short fixed one in every test run.
@@ -22,6 +22,8 @@ const { values } = parseArgs({
     size: { type: "string", default: "3" },
     "election-ms": { type: "string", default: "500" },
     flag: { type: "string", multiple: true, default: [] },
+    clients: { type: "string", default: "8" },
+    "pause-ms": { type: "string", default: "25" },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -46,6 +48,8 @@ for (let seed = Number(values.seed); performance.now() < endMs; seed++) {
     faults: asked.length > 0 ? asked : { seconds: Number(values["round-seconds"]) },
     size: Number(values.size),
     electionMs: Number(values["election-ms"]),
+    clients: Number(values.clients),
+    pauseMs: Number(values["pause-ms"]),
     flags,
     log: values.verbose ? (line) => say(`  ${line}`) : undefined,
   });
