@@ -95,12 +95,8 @@ export const divergences: readonly Divergence[] = [
   },
   {
     id: "corruption-check-majority",
-    etcd:
-      "The periodic corruption check raises the alarm for the first follower that differs from the " +
-      "leader.",
-    cairn:
-      "Where a majority agrees, it raises it for every member outside that majority, the leader " +
-      "too; else as etcd.",
+    etcd: "The periodic corruption check accuses the first follower that differs from the leader.",
+    cairn: "It accuses everybody outside a majority that agrees, the leader too; else as etcd.",
     reason: "A leader with damaged data would have all healthy members replaced.",
   },
   {
