@@ -15,7 +15,8 @@ export function cobraHelp<Context>(path: CommandPath<Context>): string {
   const name = commandPathText(path);
   const children = [...(command.commands ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
   const grouped = command.commands !== undefined;
-  let text = `Usage:\n  ${grouped ? `${name} [command]` : usageLine(path)}\n`;
+  let text = command.long === undefined ? "" : `${command.long}\n\n`;
+  text += `Usage:\n  ${grouped ? `${name} [command]` : usageLine(path)}\n`;
   if (grouped) {
     text += "\nAvailable Commands:\n";
     const width = Math.max(NAME_WIDTH, ...children.map((child) => child.name.length));
