@@ -43,10 +43,13 @@ export class RandomCluster {
   readonly #trouble: number;
   /** How fast time passes beside everything else. */
   readonly #pace: number;
+  /** Commit notices wait for the next tick. */
+  readonly #tells: boolean;
 
   constructor(seed: number) {
     const random = new SeededRandom(seed);
     this.#random = random;
+    this.#tells = seed % 2 === 0;
     this.#loss = random.pick([0, 0.02, 0.2]);
     this.#duplication = random.pick([0, 0.05, 0.2]);
     this.#delay = random.pick([0, 0.01, 0.1]);
@@ -64,7 +67,7 @@ export class RandomCluster {
       readMode,
       electionTimeoutTicks: random.pick([5, 10]),
       stepDownOnRemoval: random.chance(0.5),
-      commitsWait: seed % 2 === 0,
+      commitsWait: this.#tells,
       messageBytesMax: random.pick([1, 100, 1e6]),
       inflightMessagesMax: random.pick([1, 3, 64]),
       inflightBytesMax: random.pick([50, 1e6]),
@@ -115,8 +118,10 @@ export class RandomCluster {
     else if (dice < 75) this.#turn(member);
     else if (dice < 85) member.sync(random.chance(0.7) ? 1000 : 1);
     else if (dice < 92) member.apply(1 + random.below(30));
-    else if (dice < 97) this.#propose(member);
-    else this.#read(member);
+    else if (dice < 97) {
+      // With windows of one entry and elections all the time a log can grow faster than it is copied.
+      if (!this.#isHealing || random.chance(0.1)) this.#propose(member);
+    } else this.#read(member);
   }
 
   /** All due ticks come before anything else: what lease reads ask of the caller. */
@@ -124,7 +129,7 @@ export class RandomCluster {
     while (member.nextTickAt <= this.#now) {
       member.nextTickAt += member.tickEvery;
       member.raft.tick();
-      member.raft.tellCommits();
+      if (this.#tells) member.raft.tellCommits();
     }
   }
 
