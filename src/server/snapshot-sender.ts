@@ -7,9 +7,8 @@
  * more per member waits. Every message of raft is answered by exactly one report, a failed one after a pause: raft
  * asks again at once.
  */
-import { hexId } from "../cluster/index.ts";
 import type { Database, DatabaseSnapshot } from "../database/index.ts";
-import type { Clock, Logger, Timer } from "../io/index.ts";
+import type { Clock, Timer } from "../io/index.ts";
 import type { PeerTransport, SnapshotMessage, SnapshotSource } from "../peer/index.ts";
 import { snapshotMarkOf } from "./snapshot-mark.ts";
 
@@ -24,7 +23,6 @@ export interface SnapshotSenderParts {
   readonly commit: (done: () => void) => void;
   readonly transport: Pick<PeerTransport, "sendSnapshot">;
   readonly clock: Clock;
-  readonly logger: Logger;
   /** Tells raft how the transfer to a member ended. */
   readonly report: (member: bigint, arrived: boolean) => void;
 }
@@ -94,25 +92,15 @@ export class SnapshotSender {
 
   #open(transfer: Transfer): void {
     if (this.#stopped) return;
-    const { database, transport, clock, logger } = this.#parts;
+    const { database, transport } = this.#parts;
     const { message } = transfer;
     const snapshot = database.openSnapshot();
     const mark = snapshotMarkOf(snapshot);
     transfer.index = mark.index;
-    const fields = {
-      "snapshot-index": mark.index,
-      "remote-peer-id": hexId(message.to),
-      bytes: snapshot.totalBytes,
-    };
-    logger.info("sending database snapshot", fields);
-    const startMs = clock.monotonicMs();
     const source = new Source(snapshot);
     transfer.source = source;
     transport.sendSnapshot({ ...message, snapshot: mark }, source, (arrived) => {
       source.close();
-      const took = `${(clock.monotonicMs() - startMs).toFixed(3)}ms`;
-      if (arrived) logger.info("sent database snapshot", { ...fields, took });
-      else logger.warn("failed to send database snapshot", { ...fields, took });
       this.#ended(transfer, arrived);
     });
   }

@@ -34,7 +34,7 @@ export class SnapshotTraffic {
     const { database, databasePath, snapshotDirectory } = storage;
     const files = new SnapshotFiles(disk, snapshotDirectory);
     this.#sender = new SnapshotSender({
-      ...{ database, transport, clock, logger },
+      ...{ database, transport, clock },
       commit: (done) => committer.commit(done),
       report: (member, arrived) => {
         node.raft.reportSnapshot(member, arrived);

@@ -98,7 +98,7 @@ export class StateBench {
     let sent: SentSnapshot | null = null;
     const { database } = this.state.storage;
     const sender = new SnapshotSender({
-      ...{ database, clock: this.clock, logger: testMemberOptions(this.disk, this.clock).logger },
+      ...{ database, clock: this.clock },
       commit: (done) => database.commit(done),
       transport: {
         sendSnapshot: (message, source, done) => {
