@@ -5,23 +5,20 @@
 import { AlarmType, type EtcdError, errStopped, type Services } from "../api/index.ts";
 import type { PeerAddress } from "../peer/index.ts";
 import { ApplyObserver } from "./apply-observer.ts";
-import { AutoCompactor } from "./auto-compactor.ts";
 import { Background } from "./background.ts";
 import { CallGate } from "./call-gate.ts";
-import { Checkpointer } from "./checkpointer.ts";
 import { setClusterVersion } from "./cluster-version.ts";
-import { Compactor } from "./compactor.ts";
-import { CorruptionChecker } from "./corruption-checker.ts";
+import type { Compactor } from "./compactor.ts";
 import { DatabaseCommitter } from "./database-committer.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { advanceFirstElection } from "./election-advance.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { type HandOverParts, handOver } from "./hand-over.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import { MemberHashes } from "./member-hashes.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import { MemberDuties } from "./member-duties.ts";
 import { electionTimeoutTicks, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
-import { checkpointPath, type MemberState, openState } from "./member-state.ts";
+import { type MemberState, openState } from "./member-state.ts";
 import { logMembershipChange } from "./membership-log.ts";
 import { PeerRequests } from "./peer-requests.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
@@ -32,7 +29,6 @@ import type { RaftNode } from "./raft-node.ts";
 import { Reads } from "./reads.ts";
 import { HeaderFactory } from "./response-header.ts";
 import { SnapshotTraffic } from "./snapshot-traffic.ts";
-import { Snapshotter } from "./snapshotter.ts";
 import { StartProblem } from "./start-problem.ts";
 import { timeoutError } from "./timeout-error.ts";
 
@@ -48,121 +44,100 @@ export class Member {
   readonly reads: Reads;
   readonly loop: RaftLoop;
   readonly diskWatch: DiskWatch;
-  readonly compactor: Compactor;
-  readonly leaseKeeper: LeaseKeeper;
   readonly applyObserver: ApplyObserver;
   /** Questions of other members; who answers them registers here. */
   readonly peerRequests = new PeerRequests();
   readonly #proposer: Proposer;
   readonly #background: Background;
   readonly #committer: DatabaseCommitter;
-  readonly #snapshotter: Snapshotter;
   readonly #snapshots: SnapshotTraffic;
-  readonly #checkpointer: Checkpointer;
-  readonly #autoCompactor: AutoCompactor;
   readonly #applier: EntryApplier;
-  readonly #corruption: CorruptionChecker;
+  readonly #duties: MemberDuties;
   /** False while it still compares its data with the others': then raft's messages are lost on it. */
   #takesPart = false;
   #stopped = false;
 
+  /** Parts in the order in which they need each other; what one only calls later, it gets as a function. */
   constructor(options: MemberOptions) {
-    const { clock, logger, transport } = options;
+    const { clock, logger, random, requestBytesMax } = options;
     const state = openState(options);
-    const { storage, store, lessor, stateMachine, node, instruments } = state;
-    const { database, wal, memberId, clusterId } = storage;
+    const { storage, stateMachine, node, instruments } = state;
+    const { peerRequests } = this;
     this.options = options;
     this.state = state;
     this.raft = node;
     const timeoutMs = requestTimeoutMs(options);
     const timeoutError = (sinceMs: number) => this.#timeoutError(sinceMs);
-    const headers = new HeaderFactory(clusterId, memberId, () => node.term());
+    const wake = () => this.loop.wake();
+    const headers = new HeaderFactory(storage.clusterId, storage.memberId, () => node.term());
     const background = new Background(clock);
-    const committer = new DatabaseCommitter(database, clock, instruments, {
+    const committer = new DatabaseCommitter(storage.database, clock, instruments, {
       intervalMs: options.batchIntervalMs,
       writesMax: options.batchWritesMax,
       onDurable: (index, term) => this.#compactLog(index, term),
     });
-    this.queue = new ProposalQueue(clock, options.random, timeoutMs, timeoutError);
-    this.reads = new Reads({
-      ...{ node, clock, timeoutMs, timeoutError },
-      wake: () => this.loop.wake(),
+    const queue = new ProposalQueue(clock, random, timeoutMs, timeoutError);
+    const reads = new Reads({
+      ...{ node, clock, timeoutMs, timeoutError, wake },
       catchUp: options.readMode === "lease" ? () => this.loop.catchUp() : null,
     });
+    this.queue = queue;
+    this.reads = reads;
+    this.#background = background;
+    this.#committer = committer;
+    this.diskWatch = new DiskWatch(logger, options.electionTimeoutMs);
     this.applyObserver = new ApplyObserver(instruments, logger, options.slowApplyMs);
     this.#applier = new EntryApplier({
       ...{ stateMachine, clock, observe: this.applyObserver.observe },
       reply: (requestId, _kind, reply, origin) => proposer.deliver(origin, requestId, reply),
       onMembership: (index, change) => this.#changeMembership(index, change),
     });
-    this.diskWatch = new DiskWatch(logger, options.electionTimeoutMs);
-    this.#snapshots = new SnapshotTraffic({
-      ...{ options, state, committer, background },
-      wake: () => this.loop.wake(),
+    this.#snapshots = new SnapshotTraffic({ options, state, committer, background, wake });
+    const loop = this.#makeLoop();
+    this.loop = loop;
+    const proposer = new Proposer({
+      ...{ raft: node, loop, stateMachine, queue, headers, requestBytesMax },
     });
-    const loop = new RaftLoop({
-      ...{ clock, node, wal, transport, reads: this.reads },
-      tickIntervalMs: options.heartbeatIntervalMs,
-      leaseReads: options.readMode === "lease",
-      proposalTimeoutMs: timeoutMs,
+    this.#proposer = proposer;
+    this.#duties = new MemberDuties(options, state, {
+      ...{ background, committer, proposer, reads, peerRequests },
+    });
+    const { compactor, leaseKeeper } = this.#duties;
+    this.services = makeServices(options, state, {
+      ...{ headers, background, committer, proposer, reads, compactor, loop, queue, peerRequests },
+      ...{ leaseKeeper, handOver: this.#handOverParts() },
+    });
+    this.services.lease.registerPeerRequests(peerRequests);
+    this.gate = new CallGate({
+      ...{ raft: node, clock, electionTimeoutMs: options.electionTimeoutMs },
+      clientRequests: instruments.clientRequests,
+      isLearner: () => node.raft.configuration.learners.includes(storage.memberId),
+    });
+    this.api = this.gate.guard(this.services);
+    this.#watchLeadership();
+  }
+
+  #makeLoop(): RaftLoop {
+    const { clock, transport, heartbeatIntervalMs, readMode } = this.options;
+    return new RaftLoop({
+      ...{ clock, node: this.raft, wal: this.state.storage.wal, transport, reads: this.reads },
+      tickIntervalMs: heartbeatIntervalMs,
+      leaseReads: readMode === "lease",
+      proposalTimeoutMs: requestTimeoutMs(this.options),
       apply: this.#applier.apply,
       onTick: () => this.diskWatch.note(this.loop.diskStalledMs()),
       onApplied: () => this.#afterApply(),
       sendSnapshot: (message) => this.#snapshots.send(message),
       installSnapshot: (mark, done) => this.#install(mark, done),
     });
-    const { requestBytesMax } = options;
-    const { queue } = this;
-    const proposer = new Proposer({
-      ...{ raft: node, loop, stateMachine, queue, headers, requestBytesMax },
-    });
-    this.loop = loop;
-    this.#proposer = proposer;
-    this.#background = background;
-    this.#committer = committer;
-    this.#snapshotter = new Snapshotter({
-      ...{ database, committer, wal, clock, logger, node },
-      entriesPerSnapshot: options.entriesPerSnapshot,
-      catchupEntries: options.catchupEntries,
-      onDiskFailure: options.onDiskFailure,
-    });
-    this.compactor = new Compactor({ store, background, committer, clock, logger, instruments });
-    this.#checkpointer = new Checkpointer({
-      ...{ store, background, committer, clock, logger, disk: options.disk },
-      path: checkpointPath(storage),
-    });
-    this.#autoCompactor = new AutoCompactor({ store, proposer, clock, logger }, options.retention);
-    this.leaseKeeper = new LeaseKeeper({
-      ...{ lessor, proposer, clock, raft: node, checkpoints: options.leaseCheckpoints },
-      appliedIndex: () => stateMachine.appliedIndex(),
-      electionTimeoutMs: options.electionTimeoutMs,
-    });
-    const { reads, compactor } = this;
-    this.services = makeServices(options, state, {
-      ...{ headers, background, committer, proposer, reads, compactor, loop, queue },
-      peerRequests: this.peerRequests,
-      handOver: this.#handOverParts(),
-      leaseKeeper: this.leaseKeeper,
-    });
-    this.services.lease.registerPeerRequests(this.peerRequests);
-    const hashes = new MemberHashes({
-      ...{ store, database, background, transport, clock, memberId },
-      ...{ membership: state.membership, peerRequests: this.peerRequests },
-    });
-    this.#corruption = new CorruptionChecker(
-      {
-        ...{ hashes, store, proposer, reads, clock, logger, memberId },
-        ...{ raft: node, alarms: state.alarms },
-      },
-      options.corruptionChecks,
-    );
-    this.gate = new CallGate({
-      ...{ raft: node, clock, electionTimeoutMs: options.electionTimeoutMs },
-      clientRequests: instruments.clientRequests,
-      isLearner: () => node.raft.configuration.learners.includes(memberId),
-    });
-    this.api = this.gate.guard(this.services);
-    this.#watchLeadership();
+  }
+
+  get compactor(): Compactor {
+    return this.#duties.compactor;
+  }
+
+  get leaseKeeper(): LeaseKeeper {
+    return this.#duties.leaseKeeper;
   }
 
   get memberId(): bigint {
@@ -200,7 +175,7 @@ export class Member {
         this.#takePart(ready);
         return;
       }
-      this.#corruption.initialCheck((problem) => {
+      this.#duties.compareFirst((problem) => {
         if (this.#stopped) return;
         if (problem === null) this.#takePart(ready);
         else refused(new StartProblem(problem));
@@ -217,9 +192,7 @@ export class Member {
     const { memberId, clusterId } = this;
     const parts = { proposer: this.#proposer, clock, logger, name, clientUrls };
     publish({ ...parts, memberId, clusterId }, () => this.#stopped, ready);
-    this.compactor.wake();
-    this.#autoCompactor.start();
-    this.#corruption.start();
+    this.#duties.start();
   }
 
   /** Whether every request is served: a leader is known and no CORRUPT alarm stands. */
@@ -237,9 +210,7 @@ export class Member {
     const { storage } = this.state;
     this.#stopped = true;
     this.#proposer.stop();
-    this.#autoCompactor.stop();
-    this.#corruption.stop();
-    this.leaseKeeper.stop();
+    this.#duties.stop();
     this.services.watch.stop();
     this.services.lease.stop();
     this.gate.stop();
@@ -251,7 +222,7 @@ export class Member {
     this.options.transport.stop();
     this.#snapshots.stop();
     storage.database.commit(() => {
-      this.#checkpointer.stop();
+      this.#duties.close();
       storage.wal.close();
       storage.database.close();
       done();
@@ -353,10 +324,7 @@ export class Member {
   #afterApply(): void {
     if (this.raft.leader() === 0n) this.#campaignAlone();
     this.#committer.noteWrites();
-    this.#snapshotter.noteApplied();
-    this.#checkpointer.noteApplied();
-    this.compactor.wake();
-    this.leaseKeeper.wake();
+    this.#duties.noteApplied();
     this.services.lease.onApplied();
   }
 }
