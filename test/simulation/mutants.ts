@@ -1,11 +1,12 @@
 // Puts each incident of incidents.ts into a copy of the tree and runs the simulator there until it finds it.
-//   bun test/simulation/mutants.ts [--only 3] [--seeds 2000] [--seed 1]
+//   bun test/simulation/mutants.ts [--guards] [--only 3] [--seeds 2000] [--seed 1]
 // Prints a table; ends with 1 when one was not found, or an edit no longer fits the code.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { guards } from "./guards.ts";
 import { type Edit, type Incident, incidents } from "./incidents.ts";
 
 const RUN_SECONDS_MAX = 900;
@@ -16,6 +17,10 @@ const { values } = parseArgs({
     only: { type: "string" },
     seeds: { type: "string", default: "2000" },
     seed: { type: "string", default: "1" },
+    /** Not the incidents, but guards of cairn's own. */
+    guards: { type: "boolean", default: false },
+    /** One kind of run only. */
+    focus: { type: "string" },
   },
 });
 
@@ -58,6 +63,7 @@ function simulate(directory: string, seeds: string, seed: string): string {
     [
       ...["timeout", `${RUN_SECONDS_MAX}`, process.execPath, "test/simulation/main.ts"],
       ...["--seeds", seeds, "--seed", seed, "--lines", "0"],
+      ...(values.focus === undefined ? [] : ["--focus", values.focus]),
     ],
     { cwd: directory },
   );
@@ -94,7 +100,7 @@ function hunt(directory: string, incident: Incident): boolean {
 function main(): void {
   const directory = copyOfTree();
   let survivors = 0;
-  for (const incident of incidents) {
+  for (const incident of values.guards ? guards : incidents) {
     if (values.only !== undefined && !values.only.split(",").includes(`${incident.number}`))
       continue;
     if (!hunt(directory, incident)) survivors++;
