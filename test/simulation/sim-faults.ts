@@ -103,6 +103,8 @@ export class SimFaults {
       case "crashAt":
         member.disk.crashAfter = member.disk.operationCount + this.#random.below(60);
         return true;
+      case "flicker":
+        return this.#flicker(member);
       case "crashSweep":
         member.crashNext.sweep = true;
         return true;
@@ -160,6 +162,19 @@ export class SimFaults {
       member,
       this.#random.chance(0.4) ? this.#random.below(50) : undefined,
     );
+  }
+
+  /** Killed, back at once, and then the power goes: was what it read after the kill on the disk? */
+  #flicker(member: SimMember): boolean {
+    member.kill();
+    this.#cluster.restartLater(member, this.#random.below(20));
+    if (this.#random.chance(0.5)) member.disk.stall(this.#random.below(800));
+    const isForAll = this.#random.chance(0.3);
+    this.#world.after(20 + this.#random.below(500), () => {
+      if (this.#isStopped) return;
+      for (const each of isForAll ? this.#cluster.members : [member]) this.#crash(each, true);
+    });
+    return true;
   }
 
   #pause(member: SimMember | null): boolean {

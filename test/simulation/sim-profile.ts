@@ -12,6 +12,7 @@ export type FaultPlan = Partial<Record<FaultKind, number>>;
 
 export const FAULT_KINDS = [
   "kill",
+  "flicker",
   "power",
   "powerAll",
   "killAll",
@@ -67,6 +68,7 @@ const FOCUSES = [
   "restarts",
   "pauses",
   "leases",
+  "leaseReads",
   "membership",
   "disks",
   "maintenance",
@@ -118,7 +120,7 @@ function settingsOf(random: SeededRandom, focus: Focus): MemberSettings {
   return {
     electionTimeoutMs,
     heartbeatIntervalMs,
-    readMode: random.chance(0.25) ? "lease" : "safe",
+    readMode: random.chance(0.2) || focus === "leaseReads" ? "lease" : "safe",
     clockDriftMax: 0.1,
     preVote: !random.chance(0.1),
     batchIntervalMs: pick(random, [10, 40, 100]),
@@ -149,7 +151,7 @@ function mixOf(random: SeededRandom, focus: Focus): RequestMix {
   const lease = (weight: number) => (withLeases ? weight : 0);
   return {
     put: 4 + 4 * random.next(),
-    get: 1 + 4 * random.next(),
+    get: focus === "leaseReads" ? 8 : 1 + 4 * random.next(),
     range: some(3),
     staleRange: some(2),
     pastRange: some(1.5),
@@ -178,8 +180,9 @@ const FOCUS_FAULTS: Readonly<Record<Focus, FaultPlan>> = {
     crashSnapshot: 6000,
   },
   compaction: { isolateFollower: 8000, kill: 6000, power: 9000, crashSweep: 1200 },
-  restarts: { kill: 1500, power: 2500, crashAt: 1500, powerAll: 9000 },
+  restarts: { kill: 1500, flicker: 1500, power: 2500, crashAt: 1500, powerAll: 9000 },
   pauses: { pauseLeader: 3000, pause: 5000, isolateLeader: 9000 },
+  leaseReads: { isolateLeader: 3000, pauseLeader: 4000, drift: 2000, transfer: 6000 },
   leases: { pauseLeader: 5000, stallDisk: 5000, isolateLeader: 7000, transfer: 6000 },
   membership: { membership: 3000, replace: 9000, kill: 8000, transfer: 7000 },
   disks: { crashAt: 3000, diskError: 8000, stallDisk: 6000, diskFull: 15_000, rot: 30_000 },
@@ -191,6 +194,7 @@ const FOCUS_FAULTS: Readonly<Record<Focus, FaultPlan>> = {
 
 const SWARM_INTERVALS: Readonly<Record<FaultKind, number>> = {
   kill: 6000,
+  flicker: 5000,
   power: 6000,
   powerAll: 15_000,
   killAll: 15_000,
