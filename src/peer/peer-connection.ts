@@ -211,7 +211,7 @@ export class FlushTurn {
 
   add(connection: PeerConnection): void {
     this.#waiting.add(connection);
-    if (this.#waiting.size === 1) queueMicrotask(() => this.#flush());
+    if (this.#waiting.size === 1) queueMicrotask(() => this.flushNow());
   }
 
   /** For those that have more to send than a turn allows. */
@@ -225,7 +225,9 @@ export class FlushTurn {
     });
   }
 
-  #flush(): void {
+  /** Without waiting for the end of the turn: what was added so far belongs together. */
+  flushNow(): void {
+    if (this.#waiting.size === 0) return;
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const connection of waiting) connection.flush();

@@ -142,6 +142,8 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
       const link = this.#table.get(message.to);
       if (link !== null && !link.send(message)) this.noteUnreachable(message.to);
     }
+    // Before the own disk is written and before what is committed is applied.
+    this.connections.turn.flushNow();
   }
 
   sendSnapshot(

@@ -73,7 +73,7 @@ export interface PeerTransport {
   setPeers(peers: readonly PeerAddress[]): void;
   /** Members that were removed for good: their connections are refused with the reason. */
   setRemoved(members: readonly bigint[]): void;
-  /** Never `snapshot` messages. Messages to unknown members are dropped. */
+  /** Leave at once, together. Never `snapshot` messages. Messages to unknown members are dropped. */
   send(messages: readonly Message[]): void;
   /** Sends a snapshot beside the messages, resuming over broken connections; `done` exactly once. */
   sendSnapshot(

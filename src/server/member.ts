@@ -160,9 +160,7 @@ export class Member {
       if (this.#stopped) return;
       transport.start({
         receive: (messages) => {
-          if (!this.#takesPart) return;
-          for (let i = 0; i < messages.length; i++) this.raft.raft.step(messages[i]!);
-          this.loop.wake();
+          if (this.#takesPart) this.loop.receive(messages);
         },
         unreachable: (member) => this.raft.raft.reportUnreachable(member),
         beginSnapshot: (transfer) => (this.#takesPart ? this.#snapshots.begin(transfer) : null),

@@ -7,7 +7,7 @@
 import { type EtcdError, errRequestTooManyRequests } from "../api/index.ts";
 import type { Clock, Timer } from "../io/index.ts";
 import type { PeerTransport, SnapshotMessage } from "../peer/index.ts";
-import type { Entry, MembershipChange, RaftReady, SnapshotMark } from "../raft/index.ts";
+import type { Entry, MembershipChange, Message, RaftReady, SnapshotMark } from "../raft/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
 import { ApplyQueue } from "./apply-queue.ts";
 import { HeldProposals } from "./held-proposals.ts";
@@ -138,6 +138,13 @@ export class RaftLoop {
     });
   }
 
+  /** Messages of others arrived: what they caused is done at once, they came together anyway. */
+  receive(messages: readonly Message[]): void {
+    const { raft } = this.#options.node;
+    for (let i = 0; i < messages.length; i++) raft.step(messages[i]!);
+    this.#turn();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#ticker.stop();
@@ -205,11 +212,12 @@ export class RaftLoop {
 
   #send({ messages }: RaftReady): void {
     const { transport, sendSnapshot } = this.#options;
-    transport.send(messages);
-    for (let i = 0; i < messages.length; i++) {
-      const message = messages[i]!;
-      if (message.kind === "snapshot") sendSnapshot(message);
+    if (messages.every(isNoSnapshot)) {
+      transport.send(messages);
+      return;
     }
+    transport.send(messages.filter(isNoSnapshot));
+    for (const message of messages) if (message.kind === "snapshot") sendSnapshot(message);
   }
 
   #sync({ sequence, snapshot }: RaftReady): void {
@@ -262,4 +270,8 @@ export class RaftLoop {
     // Whoever was alone had no need of time; no client may come to wake it.
     this.#ticker.wake();
   }
+}
+
+function isNoSnapshot(message: Message): boolean {
+  return message.kind !== "snapshot";
 }
