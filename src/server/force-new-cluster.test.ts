@@ -1,4 +1,4 @@
-// A member of three goes on alone: what it keeps, what it drops, and who is left in its log.
+// A member of three goes on alone: what it keeps, and who is left in its log.
 import { expect, test } from "bun:test";
 import type { FaultDisk } from "../../test/disk/fault-disk.ts";
 import type { SimClock } from "../../test/simulation/sim-clock.ts";
@@ -73,22 +73,22 @@ function changesOf(entries: readonly Entry[]): (string | number | bigint)[][] {
     });
 }
 
-test("a forced new cluster keeps what is committed, drops the rest and removes the others", () => {
+test("a forced new cluster keeps its whole log and removes the others", () => {
   const members = [memberOf(1n), memberOf(SELF), memberOf(3n)];
   const { disk, clock } = survivor(members, [command(6), command(7), command(8)], 6);
   const started = force(disk, clock);
-  expect(started.hardState).toEqual({ term: 4, vote: 3n, commit: 8 });
-  expect(started.entries.slice(0, 6)).toEqual([1, 2, 3, 4, 5, 6].map(command));
+  expect(started.hardState).toEqual({ term: 4, vote: 3n, commit: 10 });
+  expect(started.entries.slice(0, 8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map(command));
   expect(changesOf(started.entries)).toEqual([
-    [7, 4, "remove", 1n],
-    [8, 4, "remove", 3n],
+    [9, 4, "remove", 1n],
+    [10, 4, "remove", 3n],
   ]);
   expect([started.memberId, started.clusterId]).toEqual([SELF, 9n]);
-  const dropped = started.logger.lines.find(({ message }) => message.startsWith("discarding"));
-  expect(dropped?.fields).toEqual({
+  const kept = started.logger.lines.find(({ message }) => message.startsWith("keeping"));
+  expect(kept?.fields).toEqual({
     "entry-index": 7,
     "commit-index-from-wal": 6,
-    "number-of-discarded-entries": 2,
+    "number-of-kept-entries": 2,
   });
   expect(started.logger.messages()).toContain("forcing restart member");
 });
@@ -107,7 +107,7 @@ test("a forced new cluster is durable before it starts, and the same when it is 
   expect(twice.entries).toEqual(first.entries);
 });
 
-test("a forced new cluster counts the membership changes that are committed but not applied", () => {
+test("a forced new cluster counts the membership changes of its whole log", () => {
   const members = [memberOf(1n), memberOf(SELF)];
   const after = [
     change(6, "remove", memberOf(1n)),
@@ -115,7 +115,38 @@ test("a forced new cluster counts the membership changes that are committed but 
     change(8, "add-voter", memberOf(5n)),
   ];
   const { disk, clock } = survivor(members, after, 7);
-  expect(changesOf(force(disk, clock).entries.slice(7))).toEqual([[8, 4, "remove", 4n]]);
+  expect(changesOf(force(disk, clock).entries.slice(8))).toEqual([
+    [9, 4, "remove", 4n],
+    [10, 4, "remove", 5n],
+  ]);
+});
+
+test("a forced new cluster outlives its own removal that was under way", () => {
+  const members = [memberOf(1n), memberOf(SELF), memberOf(3n)];
+  const after = [command(6), change(7, "remove", memberOf(SELF)), command(8)];
+  const pending = survivor(members, after, 6);
+  const { entries, hardState } = force(pending.disk, pending.clock);
+  expect(hardState.commit).toBe(10);
+  expect(entries.slice(5, 8)).toEqual([
+    command(6),
+    { ...command(7), data: new Uint8Array(0) },
+    command(8),
+  ]);
+  expect(changesOf(entries)).toEqual([
+    [9, 4, "remove", 1n],
+    [10, 4, "remove", 3n],
+  ]);
+  const committed = survivor(members, after, 7);
+  expect(() => force(committed.disk, committed.clock)).toThrow("permanently removed");
+});
+
+test("a forced new cluster removes a last voter that an entry could not", () => {
+  const members = [memberOf(1n), memberOf(SELF, true)];
+  const { disk, clock } = survivor(members, [change(6, "remove", memberOf(1n))], 6);
+  expect(changesOf(force(disk, clock).entries.slice(6))).toEqual([
+    [7, 4, "promote", SELF],
+    [8, 4, "remove", 1n],
+  ]);
 });
 
 test("a forced new cluster makes a voter of a learner, and adds itself where it is not known yet", () => {
@@ -132,7 +163,7 @@ test("a forced new cluster makes a voter of a learner, and adds itself where it 
 });
 
 test("a forced new cluster commits what the database holds already", () => {
-  const { disk, clock } = survivor([memberOf(1n), memberOf(SELF)], [command(6)], 2);
+  const { disk, clock } = survivor([memberOf(1n), memberOf(SELF)], [], 2);
   const started = force(disk, clock);
   expect(started.hardState.commit).toBe(6);
   expect(changesOf(started.entries)).toEqual([[6, 4, "remove", 1n]]);

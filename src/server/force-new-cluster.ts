@@ -1,19 +1,20 @@
 /**
  * Disaster recovery (--force-new-cluster): a member whose majority is lost for good goes on alone with the data that it
- * has. What it knows to be committed stays; what is not is dropped; then its own log says that it is a voter and that
- * every other member is removed, committed by decree. Ids stay. To be used on one member of a cluster only: two that
- * went on alone have different histories.
+ * has. Its whole log counts as committed: what it does not know to be committed may have been acknowledged all the
+ * same, by a leader that did not come to say so. Then its own log says that it is a voter and that every other member
+ * is removed, committed by decree. Ids stay. To be used on one member of a cluster only: two that went on alone have
+ * different histories.
  */
 import type { Member, Membership } from "../cluster/index.ts";
 import type { Logger } from "../io/index.ts";
-import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
+import { ENTRY_COMMAND, ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
 import {
   decodeMembershipEntry,
   encodeMembershipEntry,
   type MemberChange,
 } from "../state-machine/index.ts";
 import type { HardState, WalMetadata, WalRecovery, WriteAheadLog } from "../wal/index.ts";
-import { StartProblem } from "./start-problem.ts";
+import { RemovedMember, StartProblem } from "./start-problem.ts";
 
 export interface ForcedStart {
   /** Open; closed when this is done. */
@@ -31,47 +32,78 @@ export function forceNewCluster(start: ForcedStart): void {
   const { log, recovered, logger, appliedIndex } = start;
   const { metadata, entries, hardState } = recovered;
   const commit = Math.max(hardState.commit, appliedIndex);
-  if (commit === 0) {
+  const lastIndex = log.lastIndex();
+  if (lastIndex === 0) {
     throw new StartProblem(
       "this member has no state to make a new cluster of: it never heard from its cluster",
     );
   }
-  const firstDropped = entries.find((entry) => entry.index > commit);
-  if (firstDropped !== undefined) {
-    logger.info("discarding uncommitted WAL entries", {
-      "entry-index": firstDropped.index,
+  if (lastIndex > commit) {
+    logger.info("keeping WAL entries that are not known to be committed", {
+      "entry-index": commit + 1,
       "commit-index-from-wal": commit,
-      "number-of-discarded-entries": log.lastIndex() - commit,
+      "number-of-kept-entries": lastIndex - commit,
     });
   }
-  const committed = entries.filter(({ index }) => index > appliedIndex && index <= commit);
-  const members = membersAfter(start.members.members(), committed);
-  const added = changesTo(members, metadata, start.initialPeerUrls).map(
+  const unapplied = entries.filter(({ index }) => index > appliedIndex);
+  const rewritten = withoutOwnRemoval(unapplied, commit, metadata.memberId);
+  const kept = unapplied.slice(0, unapplied.length - rewritten.length).concat(rewritten);
+  const members = membersAfter(start.members.members(), kept);
+  const changes = changesTo(members, metadata, start.initialPeerUrls);
+  const added = changes.map(
     (data, i): Entry => ({
       term: hardState.term,
-      index: commit + 1 + i,
+      index: lastIndex + 1 + i,
       kind: ENTRY_MEMBERSHIP,
       data,
     }),
   );
-  const forced: HardState = { ...hardState, commit: commit + added.length };
-  log.append(added, forced);
+  const forced: HardState = { ...hardState, commit: lastIndex + added.length };
+  log.append([...rewritten, ...added], forced);
   log.close();
 }
 
-/** The members once the committed entries are applied. */
-function membersAfter(before: readonly Member[], committed: readonly Entry[]): Map<bigint, Member> {
+/**
+ * A removal of this very member that is not known to be committed is left out, whoever goes on: the entries from it on
+ * as they are to be written again; none where there is none. A committed one stands.
+ */
+function withoutOwnRemoval(unapplied: readonly Entry[], commit: number, self: bigint): Entry[] {
+  const isRemoval = ({ kind, data }: Entry): boolean => {
+    const entry = kind === ENTRY_MEMBERSHIP ? decodeMembershipEntry(data) : null;
+    return entry?.change === "remove" && entry.member.id === self;
+  };
+  const first = unapplied.findIndex(isRemoval);
+  if (first < 0) return [];
+  if (unapplied[first]!.index <= commit) throw new RemovedMember(self);
+  return unapplied
+    .slice(first)
+    .map((entry) =>
+      isRemoval(entry) ? { ...entry, kind: ENTRY_COMMAND, data: new Uint8Array(0) } : entry,
+    );
+}
+
+/**
+ * The members once these entries are applied, and maybe some more: an addition that the state machine refuses for
+ * other reasons is counted here, and its removal is then refused too.
+ */
+function membersAfter(before: readonly Member[], unapplied: readonly Entry[]): Map<bigint, Member> {
   const members = new Map(before.map((member) => [member.id, member]));
-  for (const { kind, data } of committed) {
+  for (const { kind, data } of unapplied) {
     const entry = kind === ENTRY_MEMBERSHIP ? decodeMembershipEntry(data) : null;
     if (entry === null) continue;
     const { change, member } = entry;
     const known = members.get(member.id);
-    if (change === "remove") members.delete(member.id);
-    else if (change === "add-voter" || change === "add-learner") members.set(member.id, member);
+    if (change === "remove" && !isLastVoter(members, known)) members.delete(member.id);
     else if (change === "promote" && known) members.set(member.id, { ...known, isLearner: false });
+    else if (change.startsWith("add-") && !known) members.set(member.id, member);
   }
   return members;
+}
+
+/** Of whom the state machine keeps hold. */
+function isLastVoter(members: ReadonlyMap<bigint, Member>, member: Member | undefined): boolean {
+  if (member === undefined || member.isLearner) return false;
+  return [...members.values()].every(({ id, isLearner }) => isLearner || id === member.id);
 }
 
 /** First this member becomes a voter, so that a voter is left at every step. */
