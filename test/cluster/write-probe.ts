@@ -62,6 +62,19 @@ export class WriteProbe {
     return longest;
   }
 
+  /** Until every write that was issued has an answer or an error. */
+  async settle(limitMs: number): Promise<void> {
+    const endMs = performance.now() + limitMs;
+    while (this.#outstanding > 0 && performance.now() < endMs) await Bun.sleep(10);
+  }
+
+  /** Of the writes issued from then on: how many failed, and how long the slowest answer or error took. */
+  outcome(sinceMs: number): { readonly failed: number; readonly slowestMs: number } {
+    const since = this.writes.filter(({ issuedMs }) => issuedMs >= sinceMs);
+    const slowestMs = Math.max(0, ...since.map(({ issuedMs, doneMs }) => doneMs - issuedMs));
+    return { failed: since.filter(({ error }) => error !== null).length, slowestMs };
+  }
+
   /** How often each error came, for writes issued from then on. */
   errors(sinceMs: number): Map<string, number> {
     const counts = new Map<string, number>();

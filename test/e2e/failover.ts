@@ -42,6 +42,8 @@ interface Side {
   readonly waits: Record<Way, number[]>;
   readonly stalls: number[];
   readonly rollingMs: number[];
+  readonly failed: number[];
+  readonly slowestMs: number[];
   readonly errors: Map<string, number>;
 }
 
@@ -68,7 +70,12 @@ try {
       for (const side of sides) await rollingRestart(side);
     }
     report("rolling restart", "longest stall", (side) => side.stalls);
+    report("rolling restart", "slowest answer or error", (side) => side.slowestMs);
     report("rolling restart", "whole", (side) => side.rollingMs);
+    for (const { name, failed } of sides) {
+      const sum = failed.reduce((total, each) => total + each, 0);
+      console.log(`rolling restart, failed writes, ${name}: ${sum} in ${failed.length} rounds`);
+    }
   }
   for (const { name, errors } of sides) {
     console.log(`errors that clients of ${name} saw:`);
@@ -88,7 +95,16 @@ async function newSide(name: string): Promise<Side> {
     electionMs: Number(values["election-ms"]),
   });
   const waits = { kill: [], terminate: [], freeze: [] };
-  return { name, cluster, waits, stalls: [], rollingMs: [], errors: new Map() };
+  return {
+    name,
+    cluster,
+    waits,
+    stalls: [],
+    rollingMs: [],
+    failed: [],
+    slowestMs: [],
+    errors: new Map(),
+  };
 }
 
 async function failOver(side: Side, way: Way): Promise<void> {
@@ -158,6 +174,10 @@ async function rollingRestart(side: Side): Promise<void> {
   probe.stop();
   side.stalls.push(probe.longestStallMs(fromMs, toMs));
   side.rollingMs.push(toMs - fromMs);
+  await probe.settle(callMilliseconds);
+  const { failed, slowestMs } = probe.outcome(fromMs);
+  side.failed.push(failed);
+  side.slowestMs.push(slowestMs);
   note(side, probe, fromMs);
   await Bun.sleep(settleMilliseconds);
   client.close();
