@@ -24,6 +24,7 @@ afterAll(removeServerDirectories);
 
 /** A member that answers so; its own URL in the text stands as HERE. */
 function pretend({ members, version = VERSION, cluster = CLUSTER }: Page): string {
+  let here = "";
   const made = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -36,7 +37,7 @@ function pretend({ members, version = VERSION, cluster = CLUSTER }: Page): strin
       return new Response(body, { headers: { "X-Etcd-Cluster-Id": cluster } });
     },
   });
-  const here = `http://127.0.0.1:${made.port}`;
+  here = `http://127.0.0.1:${made.port}`;
   server = made;
   return here;
 }
