@@ -297,6 +297,9 @@ export class Member {
       this.#updatePeers();
       this.#afterApply();
       done();
+      this.reads.onApplied(mark.index);
+      // Removed while it was away: it learns of it from the state itself.
+      if (this.state.membership.isRemoved(this.memberId)) this.options.onRemoved();
     });
   }
 
