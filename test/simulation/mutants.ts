@@ -99,6 +99,12 @@ function hunt(directory: string, incident: Incident): boolean {
 
 function main(): void {
   const directory = copyOfTree();
+  const clean = simulate(directory, "3", values.seed);
+  if (!clean.includes(" 0 violations")) {
+    console.log(`the tree itself does not run:\n${clean}`);
+    process.exitCode = 2;
+    return;
+  }
   let survivors = 0;
   for (const incident of values.guards ? guards : incidents) {
     if (values.only !== undefined && !values.only.split(",").includes(`${incident.number}`))
