@@ -1,7 +1,7 @@
 /**
- * Whether a member may begin in the light of what running members said: a new one must not be known as running
- * already, one that joins must find itself and all others in the cluster as its settings name them. Pure; the
- * refusals are etcd's.
+ * Whether a member may begin in the light of what running members said: it must not be known as one that ran before,
+ * and one that joins must find itself and all others in the cluster as its settings name them. Pure; the refusals are
+ * etcd's, but for checkNeverStarted.
  */
 import { hexId, type Member } from "../cluster/index.ts";
 import { StartProblem } from "./start-problem.ts";
@@ -23,6 +23,24 @@ export function checkNotBootstrapped(self: bigint, remote: RemoteCluster | undef
   const known = remote?.members.find(({ id }) => id === self);
   if (known === undefined || known.clientUrls.length === 0) return;
   throw new StartProblem(`member ${hexId(self)} has already been bootstrapped`);
+}
+
+/**
+ * A member that ran before and comes back without its log does not know for whom it voted and which entries it
+ * acknowledged. The others still count on both: under the same id it could elect a leader without writes that were
+ * acknowledged. etcd lets it in.
+ */
+export function checkNeverStarted(self: bigint, remote: RemoteCluster): void {
+  const { name, clientUrls, peerUrls } = remote.members.find(({ id }) => id === self)!;
+  if (name === "" && clientUrls.length === 0) return;
+  const id = hexId(self);
+  throw new StartProblem(
+    `member ${id} (${name}) of this cluster has run before, but its write-ahead log is not here: for whom it voted ` +
+      "and which writes it acknowledged is lost, and if it came back under the same id, acknowledged writes could be " +
+      `lost with it. Take it out and add it as a new member: etcdctl member remove ${id}, then etcdctl member add ` +
+      `${name} --peer-urls=${peerUrls.join()}, and start it again with an empty data directory. Where its database is ` +
+      `left, cairn util repair --from-peers --name=${name} does all of this`,
+  );
 }
 
 /**

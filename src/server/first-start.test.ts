@@ -38,7 +38,7 @@ function member(name: keyof typeof URLS, clientUrls: string[] = []): Member {
 const RUNNING: RemoteCluster = {
   clusterId: CLUSTER,
   members: [
-    member("c"),
+    { ...member("c"), name: "" },
     member("b", ["http://127.0.0.1:47111"]),
     member("a", ["http://127.0.0.1:47101"]),
   ],
@@ -48,7 +48,7 @@ const RUNNING: RemoteCluster = {
 const RUNNING_TEXT =
   "{ClusterID:c961db4cb2cf6f18 Members:[" +
   "&{ID:2eff33e5f5eed9a0 RaftAttributes:{PeerURLs:[http://127.0.0.1:47120] IsLearner:false} " +
-  "Attributes:{Name:c ClientURLs:[]}} " +
+  "Attributes:{Name: ClientURLs:[]}} " +
   "&{ID:2f11624b046a5e01 RaftAttributes:{PeerURLs:[http://127.0.0.1:47110] IsLearner:false} " +
   "Attributes:{Name:b ClientURLs:[http://127.0.0.1:47111]}} " +
   "&{ID:4904af245fded993 RaftAttributes:{PeerURLs:[http://127.0.0.1:47100] IsLearner:false} " +
@@ -175,6 +175,19 @@ test.each([
     message: "incompatible with current running cluster",
     warnings: [warning],
   });
+});
+
+test.each([
+  { name: "c", clientUrls: ["http://127.0.0.1:47121"] },
+  { name: "", clientUrls: ["http://127.0.0.1:47121"] },
+  { name: "c", clientUrls: [], isLearner: true },
+])("firstStart does not let a member join that ran before: %j", (published) => {
+  const members = [{ ...member("c"), ...published }, ...RUNNING.members.slice(1)];
+  const remoteCluster = { ...RUNNING, members };
+  const { message } = refusal({ initialClusterState: "existing", remoteCluster });
+  expect(message).toContain("has run before, but its write-ahead log is not here");
+  expect(message).toContain("etcdctl member remove 2eff33e5f5eed9a0");
+  expect(message).toContain(`--peer-urls=${URLS.c}`);
 });
 
 test("firstStart does not join where no version is known", () => {

@@ -16,6 +16,7 @@ import { ENTRY_MEMBERSHIP, type Entry } from "../raft/index.ts";
 import { encodeMembershipEntry } from "../state-machine/index.ts";
 import { EMPTY_BEGINNING, type WalBeginning, type WalMetadata } from "../wal/index.ts";
 import {
+  checkNeverStarted,
   checkNotBootstrapped,
   checkVersions,
   idInExistingCluster,
@@ -104,6 +105,7 @@ function joining(settings: FirstStartSettings, byName: UrlsByName, warn: Warn): 
   const named = initialClusterOf(byName, clusterToken, newDigest).members;
   const memberId = idInExistingCluster(named, name, remoteCluster);
   checkVersions(memberId, remoteCluster, CLUSTER_VERSION, warn);
+  checkNeverStarted(memberId, remoteCluster);
   return {
     metadata: { memberId, clusterId: remoteCluster.clusterId },
     beginning: EMPTY_BEGINNING,

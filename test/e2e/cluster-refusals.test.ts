@@ -2,6 +2,8 @@
 // pointed at goes on, in etcd's words. CAIRN_REFUSALS_OF_ETCD=1 asks the real etcd too.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { ClusterMember } from "../cluster/cluster-member.ts";
 import { ClusterProcesses } from "../cluster/cluster-processes.ts";
 import { method } from "../differential/grpc-client.ts";
@@ -149,19 +151,26 @@ function refusals(kind: MemberKind): void {
     expect(details).toBe("etcdserver: Peer URLs already exists");
   });
 
-  test(
-    "a member that lost its directory and starts as new",
-    async () => {
+  // The real one lets it in where it says that it joins.
+  const starts = [
+    ["new", "has already been bootstrapped"],
+    ["existing", "has run before, but its write-ahead log is not here"],
+  ] as const;
+  test.each(kind === "cairn" ? starts : starts.slice(0, 1))(
+    "a member that lost its directory and starts as %s",
+    async (state, words) => {
       const [, victim] = cluster.members as [ClusterMember, ClusterMember];
       await victim.kill();
       victim.wipe();
-      const flags = [...cluster.flagsOf("new")];
+      const flags = [...cluster.flagsOf(state)];
       const place = cluster.members.indexOf(victim);
       cluster.members.splice(place, 1);
       victim.spawn(flags);
       expect(await victim.waitForEnd(endMilliseconds)).toBe(true);
-      expect(victim.log()).toContain("has already been bootstrapped");
+      expect(victim.log()).toContain(words);
       expect(victim.ended?.code).toBe(1);
+      const isLeft = existsSync(join(victim.dataDirectory, "member"));
+      if (kind === "cairn") expect(isLeft).toBe(false);
       await cluster.waitHealthy();
       cluster.members.splice(place, 0, victim);
     },
@@ -180,10 +189,13 @@ function refusals(kind: MemberKind): void {
     await cluster.removeMember(third);
     expect(await third.waitForEnd(endMilliseconds)).toBe(true);
     expect(third.ended?.code).toBe(0);
+    const before = third.log().length;
     third.spawn(cluster.flagsOf("existing"));
     expect(await third.waitForEnd(endMilliseconds)).toBe(true);
-    expect(third.log()).toMatch(/data-dir used by this member must be removed/);
-    expect(third.ended?.code).toBe(1);
+    const said = third.log().slice(before);
+    expect(said.includes("data-dir used by this member must be removed")).toBe(true);
+    // 1 where its own data tell of the removal; else it runs until the others do, and ends as the first time.
+    expect([0, 1]).toContain(third.ended?.code as number);
     await cluster.forget(third);
     await cluster.waitHealthy();
   }, 60_000);
