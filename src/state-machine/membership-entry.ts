@@ -9,7 +9,7 @@
  * | 2 | request id; 0: nobody waits |
  * | 3 | member id, a big integer of 64 bits |
  * | 4 | peer URLs, an array of texts; add and update |
- * | 5 | name, a text; members of the first configuration have one |
+ * | 5 | name, a text; empty before the member told it (command memberAttributesSet) |
  * | 6 | client URLs, an array of texts |
  * | 7 | learners allowed; add-learner. The proposer's setting travels, so that all members decide alike |
  *

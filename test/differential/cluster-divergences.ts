@@ -18,6 +18,40 @@ export const clusterDivergences: readonly Divergence[] = [
     reason: "No request may end a server, and a cluster without voters can never be repaired.",
   },
   {
+    id: "force-new-cluster-whole-log",
+    etcd:
+      "--force-new-cluster drops the entries of the log that this member does not know to be " +
+      "committed, and goes on without them.",
+    cairn:
+      "It keeps the whole log. Changes of members in it are made and then undone by the removal of " +
+      "everybody else; a removal of this member itself that was still under way is left out.",
+    reason:
+      "Who acknowledged them may have died before it told anybody: acknowledged writes that are on " +
+      "this disk would be lost.",
+  },
+  {
+    id: "wiped-member",
+    etcd:
+      "A member that ran before and lost its data directory may start with " +
+      "--initial-cluster-state=existing under its old id.",
+    cairn:
+      "Refuses to start and says what to do: remove the member and add it again, or " +
+      "`cairn util repair`.",
+    reason:
+      "It does not know any more for whom it voted and what it acknowledged: with its vote a member " +
+      "without acknowledged writes could lead, and they would be lost.",
+  },
+  {
+    id: "names-before-start",
+    etcd:
+      "Members of --initial-cluster have their name in member lists before they were started once; " +
+      "so `etcdctl member list` shows them as started.",
+    cairn: "They have none until they started, and are shown as unstarted.",
+    reason:
+      "All members begin their logs with the same entries, and with DNS discovery they call each " +
+      "other by different names.",
+  },
+  {
     id: "lease-checkpoints",
     etcd:
       "A new leader gives every lease its whole time again, unless the feature " +
