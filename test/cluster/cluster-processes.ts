@@ -228,6 +228,7 @@ export class ClusterProcesses {
 
   /** Ends everything and removes the folder, unless it is to be looked at. */
   async remove(keep = false): Promise<void> {
+    for (const disk of this.disks.values()) disk.thaw();
     await Promise.all(this.members.map((member) => member.kill()));
     for (const member of this.members) {
       member.close();

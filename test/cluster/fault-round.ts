@@ -8,7 +8,14 @@ import type { KvEntry } from "../simulation/checkers/kv-model.ts";
 import type { Violation } from "../simulation/checkers/violations.ts";
 import { checkFiles, checkHistory, checkSameState } from "./cluster-checks.ts";
 import { ClusterProcesses } from "./cluster-processes.ts";
-import { type FaultContext, type FaultName, faultNames, faults, recover } from "./faults.ts";
+import {
+  type FaultContext,
+  type FaultName,
+  faultNames,
+  faults,
+  needsSmallDisks,
+  recover,
+} from "./faults.ts";
 import { currentRevision, HistoryReader } from "./history-reader.ts";
 import { RecordedLoad } from "./recorded-load.ts";
 import { RecordedWatcher } from "./recorded-watch.ts";
@@ -24,6 +31,8 @@ export interface RoundOptions {
   readonly clients?: number;
   /** Mean pause of a client between two requests. */
   readonly pauseMs?: number;
+  /** Written before the faults, so that snapshots take a while. */
+  readonly preloadMegabytes?: number;
   readonly log?: (line: string) => void;
 }
 
@@ -75,7 +84,7 @@ export async function faultRound(options: RoundOptions): Promise<RoundResult> {
 }
 
 function fillsDisks(asked: RoundOptions["faults"]): boolean {
-  return "seconds" in asked ? false : asked.some((name) => name.startsWith("full disk"));
+  return "seconds" in asked ? false : asked.some(needsSmallDisks);
 }
 
 class FaultRound {
@@ -103,6 +112,7 @@ class FaultRound {
       { length: watchers },
       (_, at) => new RecordedWatcher(`w${at}`, endpoints, seed * 100 + at),
     );
+    await load.preload(this.#options.preloadMegabytes ?? 0);
     load.start();
     for (const watcher of seenBy) watcher.start();
     try {
@@ -144,7 +154,7 @@ class FaultRound {
     }
     const endMs = performance.now() + asked.seconds * 1000;
     const hasSmallDisks = this.#cluster.disks.size > 0;
-    const possible = faultNames.filter((name) => hasSmallDisks || !name.startsWith("full disk"));
+    const possible = faultNames.filter((name) => hasSmallDisks || !needsSmallDisks(name));
     while (performance.now() < endMs) {
       await this.#fault(possible[this.#random.below(possible.length)]!);
       if (this.#random.chance(0.3)) await this.#compact();

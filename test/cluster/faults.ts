@@ -15,6 +15,9 @@ export interface FaultContext {
 
 export type Fault = (context: FaultContext) => Promise<void>;
 
+/** More than two snapshots of the log and what is kept behind them (snapshotFlags). */
+const entriesBehind = 250;
+
 /** Long enough for an election, and a bit of life after it. */
 async function lapse({ cluster, random }: FaultContext, electionTimeouts = 2): Promise<void> {
   const { electionMs } = cluster.options;
@@ -77,6 +80,77 @@ async function fillDisk(context: FaultContext, victim: ClusterMember): Promise<v
   if (victim.isRunning) await victim.kill();
   cluster.restart(victim);
   await cluster.waitHealthy();
+}
+
+/** Nothing of what it holds is wrong, but it cannot lead: the others have to do without it. */
+async function stallDisk(context: FaultContext): Promise<void> {
+  const { cluster, violate } = context;
+  const leader = await cluster.waitForLeader();
+  const disk = cluster.disks.get(leader.name);
+  if (disk === undefined) return;
+  disk.freeze();
+  const endMs = performance.now() + cluster.options.electionMs * 8;
+  let next: ClusterMember | null = leader;
+  while ((next === null || next === leader) && performance.now() < endMs) {
+    await Bun.sleep(50);
+    next = await cluster.leader();
+  }
+  if (next === null || next === leader) violate("stall", `${leader.name} leads on a dead disk`);
+  await lapse(context);
+  disk.thaw();
+  await cluster.waitHealthy();
+}
+
+/** A follower that has to be sent the whole database, over links that are slow and break again and again. */
+async function snapshotOverBrokenLinks(context: FaultContext): Promise<void> {
+  const { cluster, random } = context;
+  const victim = await fallBehind(context);
+  cluster.restart(victim);
+  for (let i = 0; i < 3; i++) {
+    for (const other of cluster.othersOf(victim)) {
+      const bytesPerSecond = 500_000 * (1 + random.below(8));
+      cluster.links.setBoth(victim.name, other.name, { cut: "none", bytesPerSecond });
+    }
+    await Bun.sleep(300 + random.below(700));
+    for (const other of cluster.othersOf(victim)) {
+      const cut = random.chance(0.5) ? "reset" : "drop";
+      cluster.links.setBoth(victim.name, other.name, { cut });
+    }
+    await Bun.sleep(random.below(300));
+  }
+  cluster.links.heal();
+  await cluster.waitHealthy();
+}
+
+/** Killed at any moment between the first piece and the restart on the new database. */
+async function killedWhileReceiving(context: FaultContext): Promise<void> {
+  const { cluster, random } = context;
+  const victim = await fallBehind(context);
+  for (let i = 0; i < 3; i++) {
+    cluster.restart(victim);
+    await Bun.sleep(100 + random.below(500));
+    if (random.chance(0.3)) await (await cluster.waitForLeader()).kill();
+    await victim.kill();
+    for (const member of cluster.othersOf(victim)) {
+      if (!member.isRunning) cluster.restart(member);
+    }
+    await cluster.waitHealthy(cluster.othersOf(victim));
+  }
+  cluster.restart(victim);
+  await cluster.waitHealthy();
+}
+
+/** Kills a follower and waits until the others have let go of the log it needs. */
+async function fallBehind(context: FaultContext): Promise<ClusterMember> {
+  const { cluster } = context;
+  const victim = await someFollower(context);
+  const before = await victim.status();
+  await victim.kill();
+  await cluster.wait("progress without a follower", 20_000, async () => {
+    const status = await (await cluster.waitForLeader()).status();
+    return status !== null && status.appliedIndex > (before?.appliedIndex ?? 0) + entriesBehind;
+  });
+  return victim;
 }
 
 /** With its old id and nothing of its log it could vote twice: it must end, or at least not take part. */
@@ -159,6 +233,9 @@ export const faults = {
   "full disk of leader": async (context) =>
     fillDisk(context, await context.cluster.waitForLeader()),
   "full disk of follower": async (context) => fillDisk(context, await someFollower(context)),
+  "disk of leader stalls": (context) => stallDisk(context),
+  "snapshot over broken links": snapshotOverBrokenLinks,
+  "killed while receiving": killedWhileReceiving,
   "replace member": async (context) => {
     const { cluster, random } = context;
     await replace(context, cluster.members[random.below(cluster.members.length)]!);
@@ -171,10 +248,18 @@ export type FaultName = keyof typeof faults;
 
 export const faultNames = Object.keys(faults) as FaultName[];
 
+/** Those that do nothing, or something else, without a file system per member. */
+export function needsSmallDisks(name: FaultName): boolean {
+  return name.startsWith("full disk") || name.startsWith("disk of");
+}
+
 /** Whatever a fault that failed left behind. */
 export async function recover(cluster: ClusterProcesses): Promise<void> {
   cluster.links.heal();
-  for (const disk of cluster.disks.values()) disk.empty();
+  for (const disk of cluster.disks.values()) {
+    disk.thaw();
+    disk.empty();
+  }
   for (const member of cluster.members) {
     member.resume();
     if (!member.isRunning) cluster.restart(member);

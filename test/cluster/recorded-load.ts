@@ -27,6 +27,7 @@ export interface LoadOptions {
 
 const callMilliseconds = 2500;
 const afterErrorMilliseconds = 50;
+const preloadValueBytes = 500_000;
 const prefix = "k/";
 const prefixEnd = "k0";
 
@@ -58,6 +59,24 @@ export class RecordedLoad {
         }),
       );
     }
+  }
+
+  /** Large values under keys of their own, as recorded as everything else. */
+  async preload(megabytes: number): Promise<void> {
+    const connection = memberClient(this.#options.endpoints()[0]!);
+    const client = this.#nextClient++;
+    const filling = "x".repeat(preloadValueBytes);
+    for (let i = 0; i * preloadValueBytes < megabytes * 1024 * 1024; i++) {
+      const value = `${filling}${this.#nextValue++}`;
+      const input = { kind: "put", key: `large/${i}`, value, lease: 0n } as const;
+      const callTime = performance.now();
+      const answer = await connection.unary(kvMethods.put, kvRequest(input));
+      if ("error" in answer) throw new Error(`preload: ${answer.error.details}`);
+      const output = kvResponse("put", answer.ok as never);
+      const returnTime = performance.now();
+      this.entries.push({ client, input, callTime, outcome: { kind: "ok", output, returnTime } });
+    }
+    connection.close();
   }
 
   async stop(): Promise<void> {

@@ -1,45 +1,76 @@
-// A small file system for one member's data, so that it can be filled. Needs the right to mount; without it there is
-// none, and the faults limit the size of the process's files instead (prlimit).
+// A small file system of its own for one member's data, so that it can be filled and frozen. Needs the right to mount;
+// without it there is none, and the faults limit the size of the process's files instead (prlimit).
 
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 
-/** Etcd alone keeps two log files of 64 MB ready. */
-const diskMegabytes = 256;
+/** Log files of 64 MB are made ahead, and snapshots are taken only where room is left for them. */
+const diskBytes = 512 * 1024 * 1024;
 const pieceBytes = 1 << 20;
 
 export interface SmallDisk {
   /** Uses up every block that is left. */
   fill(): void;
   empty(): void;
+  /** Writes and syncs wait from here on. */
+  freeze(): void;
+  thaw(): void;
   unmount(): void;
 }
 
-/** null when this process may not mount. */
+/** An ext4 in a file beside `directory`, mounted there; null when this process may not mount. */
 export function mountSmallDisk(directory: string): SmallDisk | null {
   mkdirSync(directory, { recursive: true });
-  const options = `size=${diskMegabytes}m,mode=0700`;
-  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory]);
-  if (mounted.exitCode !== 0) return null;
+  const image = `${directory}.image`;
+  closeSync(openSync(image, "w"));
+  truncateSync(image, diskBytes);
+  const made =
+    runs("mkfs.ext4", "-q", "-m", "0", image) && runs("mount", "-o", "loop", image, directory);
+  if (!made) {
+    rmSync(image, { force: true });
+    return null;
+  }
   const filler = join(directory, "filler");
+  let isFrozen = false;
   return {
-    fill() {
-      const file = openSync(filler, "a");
-      try {
-        for (let bytes = pieceBytes; bytes >= 1; bytes = Math.floor(bytes / 4)) {
-          while (writes(file, bytes));
-        }
-      } finally {
-        closeSync(file);
-      }
-    },
+    fill: () => fill(filler),
     empty() {
-      if (existsSync(filler)) rmSync(filler);
+      if (!isFrozen && existsSync(filler)) rmSync(filler);
+    },
+    freeze() {
+      if (!isFrozen) isFrozen = runs("fsfreeze", "-f", directory);
+    },
+    thaw() {
+      if (isFrozen) isFrozen = !runs("fsfreeze", "-u", directory);
     },
     unmount() {
-      Bun.spawnSync(["umount", "-l", directory]);
+      runs("umount", "-l", directory);
     },
   };
+}
+
+function runs(...words: readonly string[]): boolean {
+  try {
+    return Bun.spawnSync([...words]).exitCode === 0;
+  } catch {
+    return false;
+  }
+}
+
+function fill(filler: string): void {
+  const file = openSync(filler, "a");
+  for (let bytes = pieceBytes; bytes >= 1; bytes = Math.floor(bytes / 4)) {
+    while (writes(file, bytes));
+  }
+  closeSync(file);
 }
 
 function writes(file: number, bytes: number): boolean {
@@ -51,7 +82,6 @@ function writes(file: number, bytes: number): boolean {
 }
 
 /** Files of the process may not grow beyond this from now on; false when the limit cannot be set. */
-export function limitFileSize(pid: number, bytes: number | "unlimited"): boolean {
-  const limit = bytes === "unlimited" ? "unlimited" : `${bytes}:unlimited`;
-  return Bun.spawnSync(["prlimit", "--pid", String(pid), `--fsize=${limit}`]).exitCode === 0;
+export function limitFileSize(pid: number, bytes: number): boolean {
+  return runs("prlimit", "--pid", String(pid), `--fsize=${bytes}:unlimited`);
 }

@@ -1,7 +1,8 @@
 // Clusters of real processes under faults, round after round, checked by the simulator's checkers.
 //
 //   bun test/e2e/cluster-faults.ts [--minutes 10] [--seed N] [--kind cairn|etcd | --binary PATH] [--round-seconds 45]
-//       [--fault NAME]... [--size 3] [--election-ms 500] [--clients 8] [--pause-ms 25] [--flag=FLAG]... [--verbose]
+//       [--fault NAME]... [--size 3] [--election-ms 500] [--clients 8] [--pause-ms 25] [--preload-megabytes 0]
+//       [--flag=FLAG]... [--verbose]
 //
 // Every round has its own cluster and the seed after that of the round before. --fault runs only these, in order.
 // cluster-faults.test.ts runs a short fixed one in every test run.
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     flag: { type: "string", multiple: true, default: [] },
     clients: { type: "string", default: "8" },
     "pause-ms": { type: "string", default: "25" },
+    "preload-megabytes": { type: "string", default: "0" },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -50,6 +52,7 @@ for (let seed = Number(values.seed); performance.now() < endMs; seed++) {
     electionMs: Number(values["election-ms"]),
     clients: Number(values.clients),
     pauseMs: Number(values["pause-ms"]),
+    preloadMegabytes: Number(values["preload-megabytes"]),
     flags,
     log: values.verbose ? (line) => say(`  ${line}`) : undefined,
   });
