@@ -14,7 +14,7 @@ export class PeerCounters {
   snapshotSendFailures = 0;
   snapshotsReceived = 0;
   snapshotReceiveFailures = 0;
-  readonly roundTripSeconds = new Histogram(exponentialBuckets(0.0001, 2, 15));
+  readonly roundTripSeconds = new Histogram(exponentialBuckets(0.0001, 2, 16));
 }
 
 /** One member as of now. */
