@@ -46,12 +46,12 @@ test("/livez and /readyz run their checks, all or one", async () => {
   expect(await get(app, "/livez?verbose")).toEqual([200, "[+]serializable_read ok\nok\n"]);
   expect(await get(app, "/readyz?verbose")).toEqual([
     200,
-    "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]disk ok\n[+]non_learner ok\nok\n",
+    "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n",
   ]);
   app.fake.alarms = ["CORRUPT"];
   expect(await get(app, "/readyz?exclude=other")).toEqual([
     503,
-    "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]disk ok\n[+]non_learner ok\n\n",
+    "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\n\n",
   ]);
   expect(await get(app, "/readyz/data_corruption")).toEqual([
     503,

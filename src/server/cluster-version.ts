@@ -19,3 +19,36 @@ export function setClusterVersion(
   );
   if (proposed) logger.info("setting up initial cluster version", { "cluster-version": "3.7" });
 }
+
+/** Says it when the cluster's version is known or changes: scripts wait for these lines. */
+export class VersionLog {
+  readonly #membership: Membership;
+  readonly #logger: Logger;
+  #known: string;
+
+  constructor(membership: Membership, logger: Logger) {
+    this.#membership = membership;
+    this.#logger = logger;
+    this.#known = membership.clusterVersion();
+    if (this.#known !== "") this.#sayCapabilities();
+  }
+
+  /** Called after entries were applied. */
+  note(): void {
+    const version = this.#membership.clusterVersion();
+    if (version === this.#known) return;
+    const message = this.#known === "" ? "set initial cluster version" : "updated cluster version";
+    this.#known = version;
+    this.#logger.info(message, { "cluster-version": shortVersion(version) });
+    this.#sayCapabilities();
+  }
+
+  #sayCapabilities(): void {
+    const fields = { "cluster-version": shortVersion(this.#known) };
+    this.#logger.info("enabled capabilities for version", fields);
+  }
+}
+
+function shortVersion(version: string): string {
+  return version.split(".").slice(0, 2).join(".");
+}

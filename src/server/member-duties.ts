@@ -5,6 +5,7 @@
 import { AutoCompactor } from "./auto-compactor.ts";
 import type { Background } from "./background.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { VersionLog } from "./cluster-version.ts";
 import { Compactor } from "./compactor.ts";
 import { CorruptionChecker } from "./corruption-checker.ts";
 import type { DatabaseCommitter } from "./database-committer.ts";
@@ -32,6 +33,7 @@ export class MemberDuties {
   readonly #checkpointer: Checkpointer;
   readonly #autoCompactor: AutoCompactor;
   readonly #corruption: CorruptionChecker;
+  readonly #versionLog: VersionLog;
 
   constructor(options: MemberOptions, state: MemberState, parts: MemberDutiesParts) {
     const { clock, logger } = options;
@@ -55,6 +57,7 @@ export class MemberDuties {
       electionTimeoutMs: options.electionTimeoutMs,
     });
     this.#corruption = makeCorruptionChecker(options, state, parts);
+    this.#versionLog = new VersionLog(state.membership, logger);
   }
 
   /** Before the member takes part: `done` gets null, or why it must not. */
@@ -69,6 +72,7 @@ export class MemberDuties {
   }
 
   noteApplied(): void {
+    this.#versionLog.note();
     this.#snapshotter.noteApplied();
     this.#checkpointer.noteApplied();
     this.compactor.wake();

@@ -62,6 +62,18 @@ export const fuzzers: readonly Fuzzer[] = [
     file: "src/bbolt/tree-file.model.test.ts",
     environment: times("CAIRN_MODEL_RUNS", 200),
   },
+  {
+    name: "replaced-state",
+    about: "a running store that a received snapshot replaces",
+    file: "src/server/replace-state.test.ts",
+    environment: times("CAIRN_MODEL_RUNS", 200),
+  },
+  {
+    name: "snapshot-crash",
+    about: "crashes at every write of two received snapshots",
+    file: "src/server/replace-state.crash.test.ts",
+    environment: times("CAIRN_SNAPSHOT_CRASH_SEEDS", 10),
+  },
   { name: "freelist", about: "free pages against a set", file: "src/bbolt/freelist.test.ts" },
   {
     name: "store",
