@@ -266,7 +266,11 @@ export class RaftLoop {
 
   /** A membership entry is being applied. */
   applyMembership(index: number, change: MembershipChange | null): void {
-    this.#options.node.raft.applyMembershipChange(index, change);
+    const { raft } = this.#options.node;
+    // A leader that removes itself leads no longer: the others must hear now that it is committed. If they count it
+    // on, those that stay may be no majority, for ever.
+    raft.tellCommits();
+    raft.applyMembershipChange(index, change);
     // Whoever was alone had no need of time; no client may come to wake it.
     this.#ticker.wake();
   }
