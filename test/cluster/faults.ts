@@ -83,12 +83,13 @@ async function fillDisk(context: FaultContext, victim: ClusterMember): Promise<v
 }
 
 /** Nothing of what it holds is wrong, but it cannot lead: the others have to do without it. */
-async function stallDisk(context: FaultContext): Promise<void> {
+async function stallDisk(context: FaultContext, how: "writes" | "syncs"): Promise<void> {
   const { cluster, violate } = context;
   const leader = await cluster.waitForLeader();
   const disk = cluster.disks.get(leader.name);
   if (disk === undefined) return;
-  disk.freeze();
+  if (how === "writes") disk.freeze();
+  else if (leader.pid === null || !disk.crawl(leader.pid)) return;
   const endMs = performance.now() + cluster.options.electionMs * 8;
   let next: ClusterMember | null = leader;
   while ((next === null || next === leader) && performance.now() < endMs) {
@@ -233,7 +234,8 @@ export const faults = {
   "full disk of leader": async (context) =>
     fillDisk(context, await context.cluster.waitForLeader()),
   "full disk of follower": async (context) => fillDisk(context, await someFollower(context)),
-  "disk of leader stalls": (context) => stallDisk(context),
+  "disk of leader stalls": (context) => stallDisk(context, "writes"),
+  "disk of leader crawls": (context) => stallDisk(context, "syncs"),
   "snapshot over broken links": snapshotOverBrokenLinks,
   "killed while receiving": killedWhileReceiving,
   "replace member": async (context) => {

@@ -7,7 +7,9 @@ import {
   mkdirSync,
   openSync,
   rmSync,
+  statSync,
   truncateSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +17,10 @@ import { join } from "node:path";
 /** Log files of 64 MB are made ahead, and snapshots are taken only where room is left for them. */
 const diskBytes = 512 * 1024 * 1024;
 const pieceBytes = 1 << 20;
+/** A page takes seconds. */
+const crawlBytesPerSecond = 1024;
+/** Linux' first version of control groups. */
+const groups = "/sys/fs/cgroup/blkio";
 
 export interface SmallDisk {
   /** Uses up every block that is left. */
@@ -23,6 +29,8 @@ export interface SmallDisk {
   /** Writes and syncs wait from here on. */
   freeze(): void;
   thaw(): void;
+  /** Syncs of this process crawl from here on, its writes do not wait; false when that cannot be had. */
+  crawl(pid: number): boolean;
   unmount(): void;
 }
 
@@ -40,6 +48,15 @@ export function mountSmallDisk(directory: string): SmallDisk | null {
   }
   const filler = join(directory, "filler");
   let isFrozen = false;
+  let crawls = false;
+  const group = join(groups, `cairn-${process.pid}-${image.replaceAll("/", "-")}`);
+  /** 0: no limit. */
+  const limit = (directory: string, bytesPerSecond: number) => {
+    const { dev } = statSync(directory);
+    const device = `${(dev >> 8) & 0xfff}:${dev & 0xff}`;
+    const file = join(group, "blkio.throttle.write_bps_device");
+    writeFileSync(file, `${device} ${bytesPerSecond}`);
+  };
   return {
     fill: () => fill(filler),
     empty() {
@@ -50,8 +67,22 @@ export function mountSmallDisk(directory: string): SmallDisk | null {
     },
     thaw() {
       if (isFrozen) isFrozen = !runs("fsfreeze", "-u", directory);
+      if (crawls) limit(directory, 0);
+      crawls = false;
+    },
+    crawl(pid) {
+      try {
+        mkdirSync(group, { recursive: true });
+        writeFileSync(join(group, "cgroup.procs"), String(pid));
+        limit(directory, crawlBytesPerSecond);
+        crawls = true;
+      } catch {
+        return false;
+      }
+      return true;
     },
     unmount() {
+      if (existsSync(group)) runs("rmdir", group);
       runs("umount", "-l", directory);
     },
   };
