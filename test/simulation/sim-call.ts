@@ -1,15 +1,6 @@
 /** Calls of simulated clients, straight into the services. */
-import type { CallContext, EtcdError, UnaryCall } from "../../src/api/index.ts";
-
-const CONTEXT: CallContext = {
-  token: null,
-  requireLeader: false,
-  clientApiVersion: "3.7",
-  peerName: "",
-  viaGateway: false,
-  peerAddress: "simulation",
-  deadlineMs: Number.POSITIVE_INFINITY,
-};
+import type { EtcdError, UnaryCall } from "../../src/api/index.ts";
+import { CLIENT_CONTEXT } from "./client-call.ts";
 
 /** Tells its answer to a listener; exactly one answer is allowed. */
 export function simCall<Response>(
@@ -22,7 +13,7 @@ export function simCall<Response>(
     done(response, error);
   };
   return {
-    context: CONTEXT,
+    context: CLIENT_CONTEXT,
     aborted: false,
     succeed: (response) => answer(response, null),
     fail: (error) => answer(null, error),

@@ -4,7 +4,7 @@
  */
 import { newBunDigest } from "../../src/io/bun/index.ts";
 import { silentLogger } from "../../src/io/index.ts";
-import type { RemoteCluster } from "../../src/server/index.ts";
+import type { MemberOptions, RemoteCluster } from "../../src/server/index.ts";
 import { Member, StartProblem } from "../../src/server/index.ts";
 import type { MemberOracles } from "./member-oracles.ts";
 import { SimDisk } from "./sim-disk.ts";
@@ -14,6 +14,8 @@ import { SimTransport } from "./sim-transport.ts";
 import type { SimWorld } from "./sim-world.ts";
 
 /** What all members of a run have in common; drawn from the seed. */
+type CorruptionChecks = MemberOptions["corruptionChecks"];
+
 export interface MemberSettings {
   readonly electionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
@@ -28,6 +30,7 @@ export interface MemberSettings {
   readonly progressIntervalMs: number;
   readonly quotaBytes: number;
   readonly strictReconfigCheck: boolean;
+  readonly corruptionChecks: CorruptionChecks;
 }
 
 export interface SimMemberParts {
@@ -53,6 +56,8 @@ export class SimMember {
   /** All ids that ran here. */
   readonly pastIds = new Set<bigint>();
   isReady = false;
+  /** Calls that end when the listeners close. */
+  readonly openCalls = new Set<{ abort(): void }>();
   /** Its power goes a few operations after it next sweeps a compaction, or takes a snapshot. */
   readonly crashNext = { sweep: false, snapshot: false };
   /** It refused to start, or was removed: it is not started again with this disk. */
@@ -110,6 +115,9 @@ export class SimMember {
       if (this.member !== member) return;
       member.handOver(() => {
         if (this.member !== member) return;
+        // The listeners close before the member does.
+        for (const call of this.openCalls) call.abort();
+        this.openCalls.clear();
         member.stop(() => {
           this.#parts.world.note(`stopped ${this.name}`);
           this.#down();
@@ -195,7 +203,6 @@ export class SimMember {
         retention: { mode: "off" },
         leaseCheckpoints: true,
         features: [],
-        corruptionChecks: { initial: false, periodMs: 0, compactionPeriodMs: 0 },
         slowApplyMs: 100,
       });
     } catch (error) {
@@ -216,9 +223,12 @@ export class SimMember {
     };
     transport.onSnapshotTaken = () => this.#crashSoon("snapshot");
     this.isReady = false;
-    member.start(() => {
+    const ready = () => {
       this.isReady = true;
       world.note(`ready ${this.name}`);
+    };
+    member.start(ready, (problem) => {
+      throw new ProcessExit(`refused: ${problem.message}`);
     });
   }
 
@@ -247,6 +257,7 @@ export class SimMember {
 
   #down(): void {
     this.process.end();
+    this.openCalls.clear();
     this.#transport?.stop();
     this.#transport = null;
     this.member = null;

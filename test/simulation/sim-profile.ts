@@ -131,6 +131,9 @@ function settingsOf(random: SeededRandom, focus: Focus): MemberSettings {
     progressIntervalMs: pick(random, [100, 400, 2000]),
     quotaBytes: random.chance(0.05) ? 120_000 + random.below(200_000) : Number.POSITIVE_INFINITY,
     strictReconfigCheck: random.chance(0.5),
+    corruptionChecks: random.chance(0.3)
+      ? { initial: true, periodMs: 1700, compactionPeriodMs: 900 }
+      : { initial: false, periodMs: 0, compactionPeriodMs: 0 },
   };
 }
 

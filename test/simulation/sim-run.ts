@@ -17,6 +17,7 @@ import { SimCluster } from "./sim-cluster.ts";
 import { SimFaults } from "./sim-faults.ts";
 import type { MemberSettings } from "./sim-member.ts";
 import { GOOD_LINK, SimNetwork } from "./sim-network.ts";
+import { SimOperator } from "./sim-operator.ts";
 import { type FaultKind, type Profile, profileOf } from "./sim-profile.ts";
 import { SimWatcher } from "./sim-watcher.ts";
 import { SimWorld } from "./sim-world.ts";
@@ -68,6 +69,7 @@ class SimRun {
   readonly #network: SimNetwork;
   readonly #cluster: SimCluster;
   readonly #faults: SimFaults;
+  readonly #operator: SimOperator;
   readonly #maker: RequestMaker;
   readonly #leases: LeaseOracle;
   readonly #oracles: MemberOracles;
@@ -103,6 +105,7 @@ class SimRun {
     const cluster = this.#cluster;
     for (const { disk } of cluster.members) disk.syncMsMax = profile.syncMsMax;
     this.#faults = new SimFaults({ world, cluster, network, profile });
+    this.#operator = new SimOperator({ world, cluster, recorder });
   }
 
   run(): RunResult {
@@ -153,6 +156,7 @@ class SimRun {
     }
     world.after(500, () => this.#faults.start());
     this.#lookOn();
+    this.#operator.start();
   }
 
   #lookOn(): void {
@@ -228,6 +232,7 @@ class SimRun {
     // Leases that end now are taken for changes: nothing else may differ.
     this.#world.runUntil(this.#world.nowMs + 600, () => this.#isBroken());
     this.#agree("after the power failed everywhere");
+    this.#operator.stop();
     if (!this.#isBroken()) this.#lastWrite();
     if (!this.#isBroken()) this.#awaitExpiries();
     for (const watcher of this.#watchers) watcher.stop();
