@@ -83,9 +83,10 @@ interface Setup {
   readonly entries?: readonly Entry[];
   readonly workMs?: number;
   readonly voters?: bigint[];
+  readonly readMode?: "safe" | "lease";
 }
 
-function setup({ entries = [], workMs = 0, voters = [SELF] }: Setup = {}) {
+function setup({ entries = [], workMs = 0, voters = [SELF], readMode = "safe" }: Setup = {}) {
   let workedMs = 0;
   class WorkClock extends SimClock {
     override monotonicMs(): number {
@@ -98,7 +99,7 @@ function setup({ entries = [], workMs = 0, voters = [SELF] }: Setup = {}) {
   const slices: number[] = [];
   const installs: { mark: SnapshotMark; done: () => void }[] = [];
   const snapshotsSent: bigint[] = [];
-  const node = newTestNode(clock, { entries, voters });
+  const node = newTestNode(clock, { entries, voters, readMode });
   const transport = new RecordingPeers();
   const wake = () => loop.wake();
   const timeoutError = () => errTimeout;
@@ -107,7 +108,7 @@ function setup({ entries = [], workMs = 0, voters = [SELF] }: Setup = {}) {
     ...{ clock, node, transport, reads },
     wal: wal as unknown as WriteAheadLog,
     tickIntervalMs: 100,
-    leaseReads: false,
+    leaseReads: readMode === "lease",
     proposalTimeoutMs: 7000,
     apply: (entry) => {
       workedMs += workMs;
@@ -122,10 +123,7 @@ function setup({ entries = [], workMs = 0, voters = [SELF] }: Setup = {}) {
   const settle = () => {
     while (turn() || wal.isSyncing) if (wal.isSyncing) wal.sync();
   };
-  const receive = (...messages: Message[]) => {
-    for (const message of messages) node.raft.step(message);
-    loop.wake();
-  };
+  const receive = (...messages: Message[]) => loop.receive(messages);
   const parts = { clock, wal, node, loop, reads, transport, applied, slices, installs };
   return { ...parts, snapshotsSent, turn, settle, receive };
 }
@@ -144,8 +142,8 @@ function leading(workMs = 0) {
 }
 
 /** A follower of OTHER in term 2. */
-function following() {
-  const world = setup({ voters: [SELF, OTHER, THIRD] });
+function following(readMode: "safe" | "lease" = "safe") {
+  const world = setup({ voters: [SELF, OTHER, THIRD], readMode });
   world.loop.start();
   const header = { from: OTHER, to: SELF, term: 2 } as const;
   world.receive({ kind: "heartbeat", ...header, commit: 0, readRound: 0, tick: 1 });
@@ -280,4 +278,20 @@ test("RaftLoop reports a snapshot as persisted only when it is the state, and no
   settle();
   expect(transport.sent.filter(({ kind }) => kind === "append-accepted")).not.toEqual([]);
   expect(node.appliedIndex()).toBe(51);
+});
+
+test("RaftLoop: in lease mode a follower's promise is not shortened by ticks that came late", () => {
+  const { receive, settle, clock, transport, header, node } = following("lease");
+  clock.stand(950);
+  receive({ kind: "heartbeat", ...header, commit: 0, readRound: 0, tick: 2 });
+  settle();
+  expect(transport.sent.map(({ kind }) => kind)).toEqual(["heartbeat-response"]);
+  pass(clock, 600);
+  settle();
+  const log = { lastIndex: 9, lastTerm: 2, commit: 0, commitTerm: 0 };
+  receive({ kind: "vote", from: THIRD, to: SELF, term: 3, transfer: false, ...log });
+  settle();
+  // The leader reads by what was answered until seven ticks after it was asked.
+  expect(node.raft.term).toBe(2);
+  expect(node.raft.leader).toBe(OTHER);
 });

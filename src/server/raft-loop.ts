@@ -138,9 +138,14 @@ export class RaftLoop {
     });
   }
 
-  /** Messages of others arrived: what they caused is done at once, they came together anyway. */
+  /**
+   * Messages of others arrived: what they caused is done at once, they came together anyway. In lease mode the ticks
+   * that are due come first: time that was over before a promise was given to a leader must not shorten it.
+   */
   receive(messages: readonly Message[]): void {
-    const { raft } = this.#options.node;
+    const { leaseReads, node } = this.#options;
+    const { raft } = node;
+    if (leaseReads) this.#ticker.catchUp();
     for (let i = 0; i < messages.length; i++) raft.step(messages[i]!);
     this.#turn();
   }

@@ -53,6 +53,11 @@ export class SimClock implements Clock {
     return true;
   }
 
+  /** Time goes on while the process is stopped; what is due meanwhile runs late. */
+  stand(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** The process died: none of its timers fires any more. */
   forgetAll(): void {
     this.#events = [];

@@ -2,7 +2,12 @@
 
 import type { SimClock } from "../../../test/simulation/sim-clock.ts";
 import { silentLogger } from "../../io/index.ts";
-import { type Configuration, type Entry, RAFT_DEFAULTS } from "../../raft/index.ts";
+import {
+  type Configuration,
+  type Entry,
+  RAFT_DEFAULTS,
+  type RaftOptions,
+} from "../../raft/index.ts";
 import type { Bootstrapped } from "../bootstrap.ts";
 import { RaftNode } from "../raft-node.ts";
 
@@ -10,7 +15,11 @@ export const SELF = 7n;
 
 export function newTestNode(
   clock: SimClock,
-  { voters = [SELF], entries = [] as readonly Entry[] } = {},
+  {
+    voters = [SELF],
+    entries = [] as readonly Entry[],
+    readMode = "safe" as RaftOptions["readMode"],
+  } = {},
 ): RaftNode {
   const configuration: Configuration = { voters, learners: [] };
   const storage = {
@@ -23,7 +32,7 @@ export function newTestNode(
   } as unknown as Bootstrapped;
   return new RaftNode({
     storage,
-    settings: { ...RAFT_DEFAULTS, random: () => 0 },
+    settings: { ...RAFT_DEFAULTS, readMode, random: () => 0 },
     clock,
     logger: silentLogger,
   });
