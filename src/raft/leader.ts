@@ -41,6 +41,11 @@ export class Leader {
    * 6.4, 4.1).
    */
   readonly termStartIndex: number;
+  /**
+   * The least that a sole voter reads at: what was committed while others voted may have been
+   * answered by them.
+   */
+  othersMayHaveAnswered: number;
   /** No membership change may be proposed until everything up to here is applied: one at a time. */
   pendingMembershipIndex: number;
   /** Data of own proposals that were not handed out as committed. */
@@ -62,6 +67,7 @@ export class Leader {
     // check).
     this.pendingMembershipIndex = core.log.lastIndex;
     this.termStartIndex = core.log.lastIndex + 1;
+    this.othersMayHaveAnswered = this.termStartIndex;
     const { term } = core;
     core.log.push({ term, index: this.termStartIndex, kind: ENTRY_COMMAND, data: NO_DATA });
   }
@@ -253,6 +259,9 @@ export function configurationChanged(core: RaftCore, leader: Leader): void {
   alignProgress(core, leader.progress, Math.max(core.log.lastIndex, 1));
   if (leader.transferTarget !== 0n && !isVoter(core.configuration, leader.transferTarget)) {
     leader.transferTarget = 0n;
+  }
+  if (core.isSoleVoter()) {
+    leader.othersMayHaveAnswered = Math.max(leader.othersMayHaveAnswered, core.log.commit);
   }
   advanceCommit(core, leader);
   answerConfirmedReads(core, leader);

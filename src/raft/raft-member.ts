@@ -313,14 +313,14 @@ export class RaftMember {
   /**
    * The index that a state must have reached for a read that begins now, where that is known
    * without asking anybody; -1 where a round is needed (`readIndex`). A sole voter answers a write
-   * only when its own state has it, so all it waits for is what was committed before its term. In
-   * lease mode all ticks that are due come first.
+   * only when its own state has it, so all it waits for is what was committed before its term or
+   * while others voted. In lease mode all ticks that are due come first.
    */
   readableIndex(): number {
     const core = this.#core;
     const { role } = core;
     if (role.kind !== "leader" || core.log.commit < role.termStartIndex) return -1;
-    if (core.isSoleVoter()) return role.termStartIndex;
+    if (core.isSoleVoter()) return role.othersMayHaveAnswered;
     return isLeaseValid(core, role) ? core.log.commit : -1;
   }
 
