@@ -6,18 +6,20 @@ import type { Logger } from "../io/index.ts";
 import { CommandKind } from "../state-machine/index.ts";
 import type { Proposer } from "./proposer.ts";
 
+/** Proposes it where it is not known to be set; false when that was refused. */
 export function setClusterVersion(
   membership: Membership,
   proposer: Proposer,
   logger: Logger,
-): void {
-  if (membership.clusterVersion() === CLUSTER_VERSION) return;
+): boolean {
+  if (membership.clusterVersion() === CLUSTER_VERSION) return true;
   const proposed = proposer.proposeAsLeader(
     CommandKind.clusterVersionSet,
     encodeMembershipClusterVersionSetRequest,
     { ver: CLUSTER_VERSION },
   );
   if (proposed) logger.info("setting up initial cluster version", { "cluster-version": "3.7" });
+  return proposed;
 }
 
 /** Says it when the cluster's version is known or changes: scripts wait for these lines. */

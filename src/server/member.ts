@@ -238,8 +238,13 @@ export class Member {
 
   #watchLeadership(): void {
     const { logger } = this.options;
+    let versionTerm = 0;
     this.raft.onLeadership((news) => {
-      if (news.isLeading) setClusterVersion(this.state.membership, this.#proposer, logger);
+      // At once, not when this member may lead: so it comes before the entry that makes a first member ready.
+      if (news.leader === this.memberId && news.term !== versionTerm) {
+        const isSet = setClusterVersion(this.state.membership, this.#proposer, logger);
+        if (isSet) versionTerm = news.term;
+      }
       this.reads.retry();
       if (news.leader !== 0n) this.loop.wake();
     });

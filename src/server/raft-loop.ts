@@ -165,7 +165,11 @@ export class RaftLoop {
     const { node, reads } = this.#options;
     this.#ticker.catchUp();
     this.#ticker.wake();
-    if (this.#held.count > 0) this.#proposeHeld();
+    if (this.#held.count > 0) {
+      // What a leader has to say first comes before what waited for one.
+      node.noteChanges();
+      this.#proposeHeld();
+    }
     reads.endBatch();
     for (;;) {
       const ready = node.raft.takeReady();
