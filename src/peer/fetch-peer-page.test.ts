@@ -1,35 +1,21 @@
 /** Pages of peer ports over real sockets: plain, TLS both ways, and servers that do not behave. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import * as net from "node:net";
-import { type Authority, CertificateDirectory, makeAuthority } from "../../test/certificates.ts";
+import { makeAuthority } from "../../test/certificates.ts";
 import { Listener } from "../http/index.ts";
 import { BunClock } from "../io/bun/index.ts";
 import { silentLogger } from "../io/index.ts";
 import type { TlsFiles } from "../tls/index.ts";
 import { fetchPeerPage } from "./index.ts";
+import { useTestIdentities } from "./testing/test-identities.ts";
 
-let directory: CertificateDirectory;
-let authority: Authority;
+const identities = useTestIdentities();
+const { identity } = identities;
 const cleanups: (() => unknown)[] = [];
 
-beforeAll(async () => {
-  directory = new CertificateDirectory();
-  authority = await makeAuthority();
-});
-afterAll(() => directory.remove());
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-async function identity(name: string, signer = authority): Promise<TlsFiles> {
-  const leaf = await signer.issue(name);
-  const prefix = `${name}-${leaf.serialNumber}`;
-  return {
-    certFile: directory.write(`${prefix}.pem`, leaf.cert),
-    keyFile: directory.write(`${prefix}.key`, leaf.key),
-    trustedCaFile: directory.write(`${prefix}-ca.pem`, signer.cert),
-  };
-}
 
 async function serve(tls?: TlsFiles, host = "127.0.0.1"): Promise<number> {
   const listener = new Listener({
@@ -99,9 +85,11 @@ test("TLS: both ends verify each other", async () => {
   expect(await fetchPeerPage(`https://127.0.0.1:${port}`, "/", mixed, 2000)).toHaveProperty(
     "error",
   );
-  const missing = { ...server, certFile: `${directory.path}/none.pem` };
+  const missing = { ...server, certFile: `${identities.directory.path}/none.pem` };
   const failure = await fetchPeerPage(`https://127.0.0.1:${port}`, "/", missing, 2000);
-  expect(failure).toEqual({ error: `open ${directory.path}/none.pem: no such file or directory` });
+  expect(failure).toEqual({
+    error: `open ${identities.directory.path}/none.pem: no such file or directory`,
+  });
 });
 
 test("TLS: a certificate for another host is refused", async () => {

@@ -1,19 +1,15 @@
 /** Members over mutual TLS: who may speak, and certificates that change. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { type Authority, CertificateDirectory, makeAuthority } from "../../test/certificates.ts";
+import { makeAuthority } from "../../test/certificates.ts";
 import type { TlsFiles } from "../tls/index.ts";
+import { useTestIdentities } from "./testing/test-identities.ts";
 import { TestMember, type TestMemberOptions, until } from "./testing/test-members.ts";
 
-let directory: CertificateDirectory;
-let authority: Authority;
+const identities = useTestIdentities();
+const { identity } = identities;
 const cleanups: (() => unknown)[] = [];
 
-beforeAll(async () => {
-  directory = new CertificateDirectory();
-  authority = await makeAuthority();
-});
-afterAll(() => directory.remove());
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
@@ -22,17 +18,6 @@ async function start(options: TestMemberOptions): Promise<TestMember> {
   const member = await TestMember.start(options);
   cleanups.push(() => member.stop());
   return member;
-}
-
-async function identity(name: string, signer = authority): Promise<TlsFiles> {
-  const leaf = await signer.issue(name);
-  const prefix = `${name}-${leaf.serialNumber}`;
-  return {
-    certFile: directory.write(`${prefix}.pem`, leaf.cert),
-    keyFile: directory.write(`${prefix}.key`, leaf.key),
-    trustedCaFile: directory.write(`${prefix}-ca.pem`, signer.cert),
-    clientCertAuth: true,
-  };
 }
 
 async function pair(a: TlsFiles, b: TlsFiles): Promise<[TestMember, TestMember]> {
@@ -108,11 +93,11 @@ test("a certificate must belong to the address that its member comes from", asyn
   const local = await identity("m1");
   const [a, b] = await pair({ ...local, ...check }, { ...(await identity("m2")), ...check });
   await until(() => a.isConnectedTo(b) && b.isConnectedTo(a));
-  const elsewhere = await authority.issue("m3", ["198.51.100.7"]);
+  const elsewhere = await identities.authority.issue("m3", ["198.51.100.7"]);
   const files = {
     ...local,
-    clientCertFile: directory.write("elsewhere.pem", elsewhere.cert),
-    clientKeyFile: directory.write("elsewhere.key", elsewhere.key),
+    clientCertFile: identities.directory.write("elsewhere.pem", elsewhere.cert),
+    clientKeyFile: identities.directory.write("elsewhere.key", elsewhere.key),
   };
   const c = await start({ id: 3n, tls: files });
   c.transport.setPeers([a.address]);
@@ -141,7 +126,10 @@ test("certificates are read again for new connections", async () => {
   b.transport.setPeers([a.address]);
   await until(() => errors(b).includes("failed to reach peer"));
   const good = await identity("m2");
-  directory.write(files.certFile.split("/").at(-1)!, readFileSync(good.certFile, "utf8"));
-  directory.write(files.keyFile.split("/").at(-1)!, readFileSync(good.keyFile, "utf8"));
+  identities.directory.write(
+    files.certFile.split("/").at(-1)!,
+    readFileSync(good.certFile, "utf8"),
+  );
+  identities.directory.write(files.keyFile.split("/").at(-1)!, readFileSync(good.keyFile, "utf8"));
   await until(() => b.isConnectedTo(a));
 });

@@ -30,6 +30,9 @@ export interface ClusterOptions {
   readonly smallDisks?: boolean;
 }
 
+/** Without proxies, and with elections that a test can wait for. */
+export const quickCluster = { proxied: false, heartbeatMs: 50, electionMs: 500 } as const;
+
 const pollMilliseconds = 20;
 const healthyMilliseconds = 30_000;
 const token = "cluster-of-processes";

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterMember } from "../cluster/cluster-member.ts";
-import { ClusterProcesses } from "../cluster/cluster-processes.ts";
+import { ClusterProcesses, quickCluster } from "../cluster/cluster-processes.ts";
 import { method } from "../differential/grpc-client.ts";
 import type { JsonObject } from "../differential/plain.ts";
 import { describeWithReference } from "../reference.ts";
@@ -31,8 +31,7 @@ describe("a cluster of cairn", () => {
 });
 
 async function startOf(kind: MemberKind, size: number): Promise<ClusterProcesses> {
-  const options = { proxied: false, heartbeatMs: 50, electionMs: 500 };
-  cluster = await ClusterProcesses.start({ ...options, command: serverCommand(kind), size });
+  cluster = await ClusterProcesses.start({ ...quickCluster, command: serverCommand(kind), size });
   return cluster;
 }
 

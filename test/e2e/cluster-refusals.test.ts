@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterMember } from "../cluster/cluster-member.ts";
-import { ClusterProcesses } from "../cluster/cluster-processes.ts";
+import { ClusterProcesses, quickCluster } from "../cluster/cluster-processes.ts";
 import { method } from "../differential/grpc-client.ts";
 import { describeWithReference } from "../reference.ts";
 import { type MemberKind, serverCommand } from "../reference-etcd.ts";
@@ -31,13 +31,8 @@ function refusals(kind: MemberKind): void {
   const url = (member: ClusterMember) => `${member.name}=${member.advertisedPeerUrl}`;
 
   beforeAll(async () => {
-    cluster = await ClusterProcesses.start({
-      command: serverCommand(kind),
-      size: 3,
-      proxied: false,
-      heartbeatMs: 50,
-      electionMs: 500,
-    });
+    const command = serverCommand(kind);
+    cluster = await ClusterProcesses.start({ ...quickCluster, command, size: 3 });
   }, startMilliseconds);
   afterAll(async () => {
     await cluster?.remove();

@@ -8,10 +8,11 @@ import { join } from "node:path";
 import { cairnCommand } from "../cairn-command.ts";
 import { checkSameState } from "../cluster/cluster-checks.ts";
 import type { ClusterMember } from "../cluster/cluster-member.ts";
-import { ClusterProcesses } from "../cluster/cluster-processes.ts";
+import { ClusterProcesses, quickCluster } from "../cluster/cluster-processes.ts";
 import { method } from "../differential/grpc-client.ts";
 import type { JsonObject } from "../differential/plain.ts";
 import { serverCommand } from "../reference-etcd.ts";
+import { runProgram } from "./run-program.ts";
 
 const LIMIT_MS = 60_000;
 const CORRUPT_MESSAGE = "etcdserver: corrupt cluster";
@@ -28,10 +29,8 @@ async function startCluster(flags: readonly string[]): Promise<ClusterProcesses>
   cluster = await ClusterProcesses.start({
     command: serverCommand("cairn"),
     size: 3,
-    proxied: false,
-    heartbeatMs: 50,
-    electionMs: 500,
     flags,
+    ...quickCluster,
   });
   return cluster;
 }
@@ -102,17 +101,14 @@ async function checkAlarm(all: ClusterProcesses): Promise<void> {
 
 async function repair(all: ClusterProcesses, member: ClusterMember): Promise<void> {
   const endpoints = all.othersOf(member).map(({ endpoint }) => endpoint);
-  const child = Bun.spawn({
+  const { code, stdout, stderr } = await runProgram({
     cmd: [
       ...[...cairnCommand("util"), "repair", "--data-dir", member.dataDirectory],
       ...["--replace=database", "--from-peers", `--endpoints=${endpoints}`],
     ],
-    stdout: "ignore",
-    stderr: "inherit",
-    timeout: LIMIT_MS,
-    killSignal: "SIGKILL",
+    limitMs: LIMIT_MS,
   });
-  expect(await child.exited).toBe(0);
+  expect(code, `${stdout}${stderr}`).toBe(0);
 }
 
 describe("members that compare their data", () => {

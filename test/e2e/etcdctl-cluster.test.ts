@@ -7,6 +7,7 @@ import { cairnCommand, cairnExists } from "../cairn-command.ts";
 import { ClusterProcesses } from "../cluster/cluster-processes.ts";
 import { describeWithReference, referenceProgram } from "../reference.ts";
 import { type MemberKind, serverCommand } from "../reference-etcd.ts";
+import { runProgram } from "./run-program.ts";
 
 type Program = "reference" | "cairn";
 
@@ -101,27 +102,16 @@ class Driver {
     const idOf = (role: string) => this.#roles.get(role)?.id.toString(16) ?? `${role} is missing`;
     const filled = args.replace(/\$(\w+)/, (_all, role) => idOf(role));
     const words = program === "cairn" ? cairnCommand("ctl") : [referenceProgram("etcdctl")];
-    const child = Bun.spawn({
-      cmd: [...words, `--endpoints=${endpoints}`, ...filled.split(" ")],
-      env: { PATH: process.env.PATH ?? "" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      timeout: runMilliseconds,
-    });
-    const [out, errors] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]);
-    await child.exited;
-    const captured = capture?.exec(out)?.[1];
+    const cmd = [...words, `--endpoints=${endpoints}`, ...filled.split(" ")];
+    const { code, stdout, stderr } = await runProgram({ cmd, limitMs: runMilliseconds });
+    const captured = capture?.exec(stdout)?.[1];
     if (captured !== undefined) {
       const role = /add (\w+)/.exec(args)![1]!;
       this.#roles.set(role, { endpoint: "", id: BigInt(`0x${captured}`) });
       this.#nameId(role, BigInt(`0x${captured}`));
     }
     const lines = (text: string) => linesOf(this.#named(text));
-    return { args, exitCode: child.exitCode, out: lines(out), errors: lines(errors) };
+    return { args, exitCode: code, out: lines(stdout), errors: lines(stderr) };
   }
 
   #nameId(role: string, id: bigint): void {

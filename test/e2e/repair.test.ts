@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { cairnCommand } from "../cairn-command.ts";
 import { checkSameState } from "../cluster/cluster-checks.ts";
 import type { ClusterMember } from "../cluster/cluster-member.ts";
-import { ClusterProcesses } from "../cluster/cluster-processes.ts";
+import { ClusterProcesses, quickCluster } from "../cluster/cluster-processes.ts";
 import { method } from "../differential/grpc-client.ts";
 import { serverCommand } from "../reference-etcd.ts";
+import { runProgram } from "./run-program.ts";
 
 const LIMIT_MS = 60_000;
 /** The longer round. */
@@ -56,21 +57,9 @@ interface Repaired {
 }
 
 async function repair(member: ClusterMember, ...flags: readonly string[]): Promise<Repaired> {
-  const child = Bun.spawn({
-    cmd: [...cairnCommand("util"), "repair", "--data-dir", member.dataDirectory, ...flags],
-    env: { PATH: process.env.PATH ?? "" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: LIMIT_MS,
-    killSignal: "SIGKILL",
-  });
-  const [stdout, stderr] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  await child.exited;
-  return { code: child.exitCode ?? -1, output: `${stdout}${stderr}` };
+  const cmd = [...cairnCommand("util"), "repair", "--data-dir", member.dataDirectory, ...flags];
+  const { code, stdout, stderr } = await runProgram({ cmd, limitMs: LIMIT_MS });
+  return { code, output: `${stdout}${stderr}` };
 }
 
 function fromPeers(member: ClusterMember): string[] {
@@ -103,9 +92,7 @@ describe("cairn util repair", () => {
     cluster = await ClusterProcesses.start({
       command: serverCommand("cairn"),
       size: 3,
-      proxied: false,
-      heartbeatMs: 50,
-      electionMs: 500,
+      ...quickCluster,
       flags: ["--snapshot-count=100", "--snapshot-catchup-entries=20"],
     });
     await write(150);

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type MemberKind, serverCommand } from "../reference-etcd.ts";
+import { type Ended, runProgram } from "./run-program.ts";
 
 const made: string[] = [];
 
@@ -19,13 +20,6 @@ export function removeServerDirectories(): void {
   for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
 }
 
-export interface Ended {
-  readonly code: number;
-  readonly signal: number | string | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** A process that takes longer is ended. */
 export const LIMIT_MS = 15_000;
 
@@ -34,22 +28,8 @@ export async function run(
   args: readonly string[],
   environment: Record<string, string> = {},
 ): Promise<Ended> {
-  const child = Bun.spawn({
-    cmd: [...serverCommand(kind), ...args],
-    cwd: newDirectory(),
-    env: { PATH: process.env.PATH ?? "", ...environment },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: LIMIT_MS,
-    killSignal: "SIGKILL",
-  });
-  const [stdout, stderr] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  await child.exited;
-  return { code: child.exitCode ?? -1, signal: child.signalCode, stdout, stderr };
+  const cmd = [...serverCommand(kind), ...args];
+  return await runProgram({ cmd, cwd: newDirectory(), environment, limitMs: LIMIT_MS });
 }
 
 /** Free ports, and advertised URLs that need none. */

@@ -4,8 +4,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { describeWithReference } from "../reference.ts";
 import { serverCommand } from "../reference-etcd.ts";
+import type { Ended } from "./run-program.ts";
 import {
-  type Ended,
   LIMIT_MS,
   memberFlags,
   newDirectory,
