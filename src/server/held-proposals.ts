@@ -1,7 +1,7 @@
 /**
- * Proposals that came while nobody could take them: no leader, or one that is handing over. They wait for the next
- * one instead of failing, as etcd's do, so that clients see an election as a pause. Bounded in number, bytes and time;
- * whoever waits for the reply has a deadline of its own.
+ * Proposals that came while nobody could take them: no leader, one that is handing over, or more than a follower may
+ * forward in one turn. They wait for the next chance instead of failing, as etcd's do, so that clients see an election
+ * as a pause. Bounded in number, bytes and time; whoever waits for the reply has a deadline of its own.
  */
 import type { Clock } from "../io/index.ts";
 
@@ -44,6 +44,12 @@ export class HeldProposals {
     const held = this.#held;
     this.clear();
     return held;
+  }
+
+  /** The last of what was taken, before anything else was added. */
+  putBack(rest: readonly HeldProposal[]): void {
+    this.#held = [...rest, ...this.#held];
+    for (const { data } of rest) this.#bytes += data.length;
   }
 
   clear(): void {

@@ -295,3 +295,23 @@ test("RaftLoop: in lease mode a follower's promise is not shortened by ticks tha
   expect(node.raft.term).toBe(2);
   expect(node.raft.leader).toBe(OTHER);
 });
+
+test("RaftLoop: a follower with more to forward than fits a turn keeps the rest, and its time", () => {
+  const { loop, receive, transport, settle, turn } = setup({ voters: [SELF, OTHER, THIRD] });
+  loop.start();
+  const large = new Uint8Array(3 << 20);
+  for (let i = 0; i < 5; i++) expect(loop.propose(ENTRY_COMMAND, large)).toBeNull();
+  turn();
+  expect(transport.sent).toEqual([]);
+  receive({
+    kind: "heartbeat",
+    ...{ from: OTHER, to: SELF, term: 2, commit: 0, readRound: 0, tick: 1 },
+  });
+  settle();
+  for (let i = 0; i < 4; i++) expect(loop.propose(ENTRY_COMMAND, large)).toBeNull();
+  settle();
+  const forwarded = transport.sent.flatMap((message) =>
+    message.kind === "propose" ? message.proposals : [],
+  );
+  expect(forwarded.length).toBe(9);
+});

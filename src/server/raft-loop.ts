@@ -104,14 +104,16 @@ export class RaftLoop {
   }
 
   /**
-   * Takes a proposal: into the own log, on its way to the leader, or held until there is one. Null, or why it was
-   * refused.
+   * Takes a proposal: into the own log, on its way to the leader, or held until there is one, or until more can be sent
+   * to it. Null, or why it was refused.
    */
   propose(kind: number, data: Uint8Array): EtcdError | null {
     const result = this.#options.node.raft.propose(kind, data);
     this.wake();
     if (typeof result === "number" || result === "forwarded") return null;
-    if (result === "too-many-uncommitted") return errRequestTooManyRequests;
+    if (result === "too-many-uncommitted" && this.#options.node.isLeader()) {
+      return errRequestTooManyRequests;
+    }
     return this.#held.add(kind, data) ? null : errRequestTooManyRequests;
   }
 
@@ -196,9 +198,18 @@ export class RaftLoop {
   }
 
   #proposeHeld(): void {
-    const { raft } = this.#options.node;
+    const { node } = this.#options;
+    const { raft } = node;
     if (raft.leader === 0n || raft.transferTarget !== 0n) return;
-    for (const { kind, data } of this.#held.take()) this.propose(kind, data);
+    const held = this.#held.take();
+    for (let i = 0; i < held.length; i++) {
+      const result = raft.propose(held[i]!.kind, held[i]!.data);
+      if (typeof result === "number" || result === "forwarded") continue;
+      // More than may be on its way at once: the rest waits on, as long as it would have anyway.
+      this.#held.putBack(held.slice(i));
+      if (!node.isLeader()) this.wake();
+      return;
+    }
   }
 
   #handle(ready: RaftReady): void {
