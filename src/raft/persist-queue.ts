@@ -7,11 +7,10 @@
  * for an entry that was overwritten meanwhile, even by an equal one (etcd's
  * async_storage_writes_append_aba_race).
  */
-import { assert } from "../base/assert.ts";
 import type { Message } from "./message.ts";
 
-/** More unfinished disk writes than any loop has reason for. */
-const RECORDS_MAX = 65_536;
+/** While the disk hangs, further Readys share the last of so many records: they are reported together. */
+const RECORDS_MAX = 4096;
 
 export interface PersistRecord {
   readonly sequence: number;
@@ -39,9 +38,22 @@ export class PersistQueue {
     return this.#records.length === 0;
   }
 
+  get count(): number {
+    return this.#records.length;
+  }
+
   add(record: PersistRecord): void {
-    assert(this.#records.length < RECORDS_MAX, `${RECORDS_MAX} Readys are not reported persisted`);
-    this.#records.push(record);
+    const last = this.#records[this.#records.length - 1];
+    const isShared = this.#records.length >= RECORDS_MAX && last !== undefined;
+    if (!isShared || last.snapshotIndex > 0 || record.snapshotIndex > 0) {
+      this.#records.push(record);
+      return;
+    }
+    // Reported later than it could be, which is always safe; what hangs is as old as its oldest part.
+    for (const message of record.held) last.held.push(message);
+    const { takenAtTick, held } = last;
+    const lastIndex = record.lastIndex > 0 ? record.lastIndex : last.lastIndex;
+    this.#records[this.#records.length - 1] = { ...record, lastIndex, takenAtTick, held };
   }
 
   /** Messages that promise nothing newer than the last record. */
