@@ -35,11 +35,12 @@ export function checkNeverStarted(self: bigint, remote: RemoteCluster): void {
   if (name === "" && clientUrls.length === 0) return;
   const id = hexId(self);
   throw new StartProblem(
-    `member ${id} (${name}) of this cluster has run before, but its write-ahead log is not here: for whom it voted ` +
-      "and which writes it acknowledged is lost, and if it came back under the same id, acknowledged writes could be " +
-      `lost with it. Take it out and add it as a new member: etcdctl member remove ${id}, then etcdctl member add ` +
-      `${name} --peer-urls=${peerUrls.join()}, and start it again with an empty data directory. Where its database is ` +
-      `left, cairn util repair --from-peers --name=${name} does all of this`,
+    `member ${id} (${name}) of this cluster has run before, but its write-ahead log is not here: for ` +
+      "whom it voted and which writes it acknowledged is lost, and if it came back under the same id, " +
+      "acknowledged writes could be lost with it. Take it out and add it as a new member: etcdctl member " +
+      `remove ${id}, then etcdctl member add ${name} --peer-urls=${peerUrls.join()}, and start it again ` +
+      "with an empty data directory. Where its database is left, cairn util repair --from-peers " +
+      `--name=${name} does all of this`,
   );
 }
 
