@@ -40,6 +40,9 @@ export function stepCandidate(core: RaftCore, role: Candidate, message: Message)
     case "vote-response":
       if (role.kind === "candidate") countVote(core, role, message.from, message.granted);
       return;
+    case "propose":
+      for (const proposal of message.proposals) core.strand(proposal);
+      return;
     default:
       return;
   }

@@ -136,7 +136,10 @@ function passOn(
   core: RaftCore,
   message: Extract<Message, { kind: "propose" | "read-index" | "transfer-leadership" }>,
 ): void {
+  if (message.kind === "propose") {
+    if (!core.options.forwardProposals) return;
+    if (core.leader === 0n) for (const proposal of message.proposals) core.strand(proposal);
+  }
   if (core.leader === 0n || core.leader === message.from) return;
-  if (message.kind === "propose" && !core.options.forwardProposals) return;
   core.send({ ...message, to: core.leader });
 }

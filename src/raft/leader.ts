@@ -81,9 +81,10 @@ export function stepLeader(core: RaftCore, leader: Leader, message: Message): vo
       followerAnswered(core, leader, message);
       return;
     case "propose":
-      for (const { kind, data } of message.proposals) {
-        const index = proposeToLeader(core, leader, kind, data);
-        if (typeof index === "number") awaitCommit(core, message.from, index);
+      for (const proposal of message.proposals) {
+        const result = proposeToLeader(core, leader, proposal.kind, proposal.data);
+        if (typeof result === "number") awaitCommit(core, message.from, result);
+        else if (result === "transferring") core.strand(proposal);
       }
       return;
     case "read-index":

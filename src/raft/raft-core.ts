@@ -11,9 +11,10 @@ import { assert } from "../base/assert.ts";
 import { type Candidate, stepCandidate } from "./candidate.ts";
 import type { Configuration } from "./conf-change.ts";
 import { canonical, isMember, isVoter } from "./conf-change.ts";
+import { ENTRY_COMMAND } from "./entry.ts";
 import { stepFollower } from "./follower.ts";
 import { Leader, stepLeader } from "./leader.ts";
-import type { Message, PreVote, Vote } from "./message.ts";
+import type { Message, PreVote, Proposal, Vote } from "./message.ts";
 import { PersistQueue } from "./persist-queue.ts";
 import { RaftLog } from "./raft-log.ts";
 import { ForwardedReads } from "./read-index.ts";
@@ -28,6 +29,8 @@ export type Role = Follower | Candidate | Leader;
 const FOLLOWER: Follower = { kind: "follower" };
 /** Ids of forwarded reads stay exact numbers however many follow the first. */
 const FIRST_READ_IDS = 2 ** 48;
+/** The caller takes them once a turn. */
+const STRANDED_MAX = 5000;
 
 export class RaftCore {
   readonly id: bigint;
@@ -56,6 +59,8 @@ export class RaftCore {
   held: Message[] = [];
   reads: ReadState[] = [];
   abortedReads: ReadContext[] = [];
+  /** Commands of other members that came while nobody could take them (no leader, or one that hands over). */
+  stranded: Proposal[] = [];
 
   constructor(options: RaftOptions) {
     assertOptions(options);
@@ -207,6 +212,12 @@ export class RaftCore {
     this.electionElapsedTicks = 0;
     this.leaderHeardTick = this.ticks;
     this.leader = leader;
+  }
+
+  /** Keeps a forwarded command for the caller, who may propose it again; changes of members are not. */
+  strand(proposal: Proposal): void {
+    if (proposal.kind !== ENTRY_COMMAND || this.stranded.length >= STRANDED_MAX) return;
+    this.stranded.push(proposal);
   }
 
   forgetLeader(): void {

@@ -27,7 +27,7 @@ import {
   transferLeadership,
 } from "./leader.ts";
 import { statusOf } from "./member-status.ts";
-import type { Message } from "./message.ts";
+import type { Message, Proposal } from "./message.ts";
 import { RaftCore } from "./raft-core.ts";
 import type {
   ProposeResult,
@@ -87,10 +87,7 @@ export class RaftMember {
     return campaignIfAllowed(core, core.options.preVote ? "pre-election" : "election");
   }
 
-  /**
-   * Appends here, or sends the proposal to the leader, where it may still be refused without a
-   * word.
-   */
+  /** Appends here, or sends it to the leader, where it may still be refused without a word. */
   propose(kind: number, data: Uint8Array): ProposeResult {
     const { role } = this.#core;
     if (role.kind === "leader") return proposeToLeader(this.#core, role, kind, data);
@@ -121,9 +118,7 @@ export class RaftMember {
     return null;
   }
 
-  /**
-   * Asks the leader, wherever it is, to hand over to `target`. Whether it did shows in the status.
-   */
+  /** Asks the leader, wherever it is, to hand over; whether it did shows in the status. */
   transferLeadership(target: bigint): Refusal | null {
     const core = this.#core;
     if (core.role.kind === "leader") return transferLeadership(core, core.role, target);
@@ -162,6 +157,13 @@ export class RaftMember {
   /** The snapshot that was received and is not reported persisted yet; 0 for none. */
   get pendingSnapshotIndex(): number {
     return this.#core.log.unstable.snapshot?.index ?? 0;
+  }
+
+  /** Others' commands that came while nobody could take them: to be proposed again, once. */
+  takeStranded(): readonly Proposal[] {
+    const { stranded } = this.#core;
+    if (stranded.length > 0) this.#core.stranded = [];
+    return stranded;
   }
 
   /** With `commitsWait`: tells the commit index to all who do not know it; once in a while. */

@@ -2,6 +2,7 @@
 // order.
 
 import { expect, test } from "bun:test";
+import { ENTRY_COMMAND, ENTRY_MEMBERSHIP } from "./entry.ts";
 import { TestCluster } from "./testing/test-cluster.ts";
 import type { TestMember, TestMemberOptions } from "./testing/test-member.ts";
 import { ofKind, vote } from "./testing/test-messages.ts";
@@ -171,4 +172,26 @@ test("a member that is no leader any more, or a stranger, cannot order a campaig
   follower.raft.step({ kind: "timeout-now", from: 3n, to: 2n, term: 1 });
   follower.raft.step({ kind: "timeout-now", from: 1n, to: 2n, term: 0 });
   expect(follower.status.role).toBe("follower");
+});
+
+test("others' commands that come during a transfer, or while nobody leads, are handed back once", () => {
+  const { leader } = ledWithSlowThree();
+  const proposal = (kind: number, text: string) => ({ kind, data: new TextEncoder().encode(text) });
+  const message = {
+    kind: "propose",
+    from: 2n,
+    to: 1n,
+    term: 0,
+    // A change of members is not: whoever asked for it asks again.
+    proposals: [proposal(ENTRY_COMMAND, "one"), proposal(ENTRY_MEMBERSHIP, "two")],
+  } as const;
+  leader.raft.transferLeadership(3n);
+  leader.raft.step(message);
+  expect(leader.raft.takeStranded()).toEqual([message.proposals[0]]);
+  expect(leader.raft.takeStranded()).toEqual([]);
+  // Nobody answers: it gives up leading, and asks for votes.
+  leader.tick(2 * leader.raft.status().term + 40);
+  expect(leader.status.leader).toBe(0n);
+  leader.raft.step(message);
+  expect(leader.raft.takeStranded()).toEqual([message.proposals[0]]);
 });

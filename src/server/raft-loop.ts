@@ -167,6 +167,8 @@ export class RaftLoop {
     const { node, reads } = this.#options;
     this.#ticker.catchUp();
     this.#ticker.wake();
+    // Whoever proposed them waits for a reply, not for a refusal.
+    for (const { kind, data } of node.raft.takeStranded()) this.#held.add(kind, data);
     if (this.#held.count > 0) {
       // What a leader has to say first comes before what waited for one.
       node.noteChanges();
