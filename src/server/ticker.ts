@@ -9,6 +9,8 @@
 import type { Clock, Timer } from "../io/index.ts";
 
 const MISSED_TICKS_MAX = 2;
+/** More than an election timeout can have: what was promised before is over, and so is every lease. */
+const MADE_UP_TICKS_MAX = 100_000;
 
 export interface TickerOptions {
   readonly clock: Clock;
@@ -49,7 +51,7 @@ export class Ticker {
     if (due <= 0) return;
     this.#tickedMs += due * intervalMs;
     if (due > 1) late();
-    if (!everyTick) due = Math.min(due, MISSED_TICKS_MAX);
+    due = Math.min(due, everyTick ? MADE_UP_TICKS_MAX : MISSED_TICKS_MAX);
     for (; due > 0; due--) tick();
   }
 
