@@ -92,7 +92,11 @@ export class SnapshotReceiver {
       return file;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      logger.warn("refused a database snapshot", { path, error: error.message });
+      logger.warn("refused a database snapshot", {
+        ...{ path, error: error.message },
+        "incoming-snapshot-size-bytes": sizeBytes,
+        "bytes-kept-free-for-the-log": reservedBytes,
+      });
       file?.close();
       removeQuietly(files, path);
       return null;

@@ -20,8 +20,8 @@ export interface SnapshotTrafficParts {
 }
 
 const WAL_SEGMENT_BYTES = 64_000_000;
-/** The log and the database go on while a snapshot arrives. */
-const RESERVED_SEGMENTS = 3;
+/** The log goes on while a snapshot arrives: its next segment must find room. */
+const RESERVED_SEGMENTS = 1;
 
 export class SnapshotTraffic {
   readonly #sender: SnapshotSender;
