@@ -63,6 +63,20 @@ test("askRemoteCluster asks one after the other until one answers, then all for 
   ]);
 });
 
+test("askRemoteCluster believes anybody who knows that this member ran before", async () => {
+  const unnamed = MEMBERS.replace(',"name":"c"', "");
+  const lagging = { "47100/members": page(unnamed), "47100/version": page(VERSION) };
+  const ownName = async (other: PeerPage) => {
+    const { cluster, asked } = await ask("existing", { ...lagging, "47110/members": other });
+    expect(asked.filter((each) => each.endsWith("/members 1000"))).toContain("47110/members 1000");
+    return cluster!.members[0]!.name;
+  };
+  expect(await ownName(page(MEMBERS))).toBe("c");
+  expect(await ownName(page(unnamed))).toBe("");
+  expect(await ownName(page(MEMBERS, "abc"))).toBe("");
+  expect(await ownName(page("", "", 404))).toBe("");
+});
+
 test("askRemoteCluster of a new member waits shortly and needs no answer", async () => {
   const { cluster, asked, warnings } = await ask("new", {});
   expect(cluster).toBeUndefined();

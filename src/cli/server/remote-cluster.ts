@@ -40,7 +40,26 @@ export async function askRemoteCluster(
   const urls = [...new Set([...all, ...question.ownUrls, ...question.otherUrls])];
   const pairs = await Promise.all(urls.map(async (url) => [url, await resolvedUrl(url)] as const));
   const versions = await fetchVersions(question, found.members);
-  return { ...found, versions, addresses: new Map(pairs) };
+  const members = await withOwnHistory(question, found);
+  return { ...found, members, versions, addresses: new Map(pairs) };
+}
+
+/** Whoever answered first may lag behind: that this member ran before is true when anybody knows it. */
+async function withOwnHistory(
+  { fetch, ownUrls }: RemoteQuestion,
+  { clusterId, members }: RemoteCluster,
+): Promise<readonly Member[]> {
+  const self = members.find(({ peerUrls }) => peerUrls.some((url) => ownUrls.includes(url)));
+  if (self === undefined || self.name !== "") return members;
+  for (const url of members.filter((each) => each !== self).flatMap(({ peerUrls }) => peerUrls)) {
+    const page = await fetch(url, "/members", NEW_TIMEOUT_MS);
+    const cluster = "error" in page ? null : readCluster(page);
+    if (cluster === null || "problem" in cluster || cluster.clusterId !== clusterId) continue;
+    const known = cluster.members.find(({ id }) => id === self.id);
+    if (known === undefined || known.name === "") continue;
+    return members.map((each) => (each === self ? known : each));
+  }
+  return members;
 }
 
 async function fetchMembers(
