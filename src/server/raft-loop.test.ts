@@ -73,6 +73,11 @@ const THIRD = 9n;
 
 class RecordingPeers extends NoPeers {
   readonly sent: Message[] = [];
+  readonly away = new Set<bigint>();
+
+  override activeSinceMs(member = 0n): number {
+    return this.away.has(member) ? Number.NaN : 0;
+  }
 
   override send(messages: readonly Message[] = []): void {
     this.sent.push(...messages);
@@ -314,4 +319,21 @@ test("RaftLoop: a follower with more to forward than fits a turn keeps the rest,
     message.kind === "propose" ? message.proposals : [],
   );
   expect(forwarded.length).toBe(9);
+});
+
+test("RaftLoop: a follower holds what its leader cannot be sent, and sends it to the next one", () => {
+  const { loop, settle, transport, receive, header, clock } = following();
+  const forwarded = () =>
+    transport.sent.filter(({ kind }) => kind === "propose").map(({ to }) => to);
+  loop.propose(ENTRY_COMMAND, DATA);
+  settle();
+  expect(forwarded()).toEqual([OTHER]);
+  transport.away.add(OTHER);
+  expect(loop.propose(ENTRY_COMMAND, DATA)).toBeNull();
+  settle();
+  pass(clock, 200);
+  expect(forwarded()).toEqual([OTHER]);
+  receive({ kind: "heartbeat", ...header, from: THIRD, term: 3, commit: 0, readRound: 0, tick: 1 });
+  settle();
+  expect(forwarded()).toEqual([OTHER, THIRD]);
 });

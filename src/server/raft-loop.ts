@@ -108,13 +108,27 @@ export class RaftLoop {
    * to it. Null, or why it was refused.
    */
   propose(kind: number, data: Uint8Array): EtcdError | null {
-    const result = this.#options.node.raft.propose(kind, data);
     this.wake();
+    if (this.#isLeaderOutOfReach()) {
+      return this.#held.add(kind, data) ? null : errRequestTooManyRequests;
+    }
+    const result = this.#options.node.raft.propose(kind, data);
     if (typeof result === "number" || result === "forwarded") return null;
     if (result === "too-many-uncommitted" && this.#options.node.isLeader()) {
       return errRequestTooManyRequests;
     }
     return this.#held.add(kind, data) ? null : errRequestTooManyRequests;
+  }
+
+  /**
+   * Nothing can be sent to the leader that this member still believes in: what is held until it is back, or another
+   * one is there, waits for an election; what were forwarded would be lost, and its client wait in vain.
+   */
+  #isLeaderOutOfReach(): boolean {
+    const { node, transport } = this.#options;
+    const { leader } = node.raft;
+    if (leader === 0n || node.isLeader()) return false;
+    return Number.isNaN(transport.activeSinceMs(leader));
   }
 
   /** Takes it only while this member leads: it is never sent to another leader (incident 17). */
@@ -202,7 +216,7 @@ export class RaftLoop {
   #proposeHeld(): void {
     const { node } = this.#options;
     const { raft } = node;
-    if (raft.leader === 0n || raft.transferTarget !== 0n) return;
+    if (raft.leader === 0n || raft.transferTarget !== 0n || this.#isLeaderOutOfReach()) return;
     const held = this.#held.take();
     for (let i = 0; i < held.length; i++) {
       const result = raft.propose(held[i]!.kind, held[i]!.data);
