@@ -35,7 +35,9 @@ function databaseText(state: DatabaseState): string {
 function logText({ log }: Inspection): string {
   if (log.kind === "missing") return "missing";
   if (log.kind === "damaged") return `damaged: ${log.problem}`;
-  return `${wholeText(log.report)}, entries ${log.report.previous.index + 1} to ${log.report.lastIndex}`;
+  const { previous, lastIndex, lastTerm } = log.report;
+  const last = `${lastIndex} of term ${lastTerm}`;
+  return `${wholeText(log.report)}, entries ${previous.index + 1} to ${last}`;
 }
 
 function wholeText({ verdict, closedInGoodOrder }: WalReport): string {
