@@ -35,11 +35,6 @@ export const guards: readonly Incident[] = [
     ],
   },
   {
-    number: 104,
-    name: "a reply goes to whoever waits under the same number on another member",
-    edits: [{ file: "server/proposer.ts", from: "if (origin !== this.#origin) return;", to: "" }],
-  },
-  {
     number: 105,
     name: "keys are not bound to their leases again after a received snapshot",
     edits: [

@@ -69,6 +69,7 @@ export class SimMember {
   beginning: Beginning;
   #transport: SimTransport | null = null;
   #stopping: Member | null = null;
+  #isClosed = false;
   readonly #parts: SimMemberParts;
 
   constructor(name: string, beginning: Beginning, parts: SimMemberParts) {
@@ -94,7 +95,7 @@ export class SimMember {
 
   /** Null while it serves nobody. A stopped process takes calls too: they wait. */
   get services() {
-    return this.member?.services ?? null;
+    return this.#isClosed ? null : (this.member?.services ?? null);
   }
 
   /** Starts the program on what the disk holds. */
@@ -116,6 +117,7 @@ export class SimMember {
       member.handOver(() => {
         if (this.member !== member) return;
         // The listeners close before the member does.
+        this.#isClosed = true;
         for (const call of this.openCalls) call.abort();
         this.openCalls.clear();
         member.stop(() => {
@@ -257,6 +259,7 @@ export class SimMember {
 
   #down(): void {
     this.process.end();
+    this.#isClosed = false;
     this.openCalls.clear();
     this.#transport?.stop();
     this.#transport = null;
