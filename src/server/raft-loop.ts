@@ -181,8 +181,8 @@ export class RaftLoop {
     const { node, reads } = this.#options;
     this.#ticker.catchUp();
     this.#ticker.wake();
-    // Whoever proposed them waits for a reply, not for a refusal.
-    for (const { kind, data } of node.raft.takeStranded()) this.#held.add(kind, data);
+    // Whoever proposed them waits for a reply, not for a refusal. Copied: they are views of what a socket read.
+    for (const { kind, data } of node.raft.takeStranded()) this.#held.add(kind, data.slice());
     if (this.#held.count > 0) {
       // What a leader has to say first comes before what waited for one.
       node.noteChanges();
