@@ -46,6 +46,8 @@ export type Beginning =
   | { readonly kind: "new"; readonly initialCluster: string }
   | { readonly kind: "join"; readonly initialCluster: string; readonly remote: RemoteCluster };
 
+const REMOVED_GRACE_MS = 1000;
+
 export class SimMember {
   readonly name: string;
   readonly process: SimProcess;
@@ -193,11 +195,7 @@ export class SimMember {
         onDiskFailure: (error) => {
           throw new ProcessExit(`disk ${error.code}: ${error.message}`);
         },
-        onRemoved: () => {
-          this.isRemoved = true;
-          this.isRetired = true;
-          throw new ProcessExit("removed");
-        },
+        onRemoved: () => this.#endRemoved(),
         electionTickAdvance: true,
         learnersMax: 1,
         requestBytesMax: 1 << 20,
@@ -231,6 +229,15 @@ export class SimMember {
     };
     member.start(ready, (problem) => {
       throw new ProcessExit(`refused: ${problem.message}`);
+    });
+  }
+
+  /** As the program does: it goes on for a moment, because nobody else may know yet that the removal is committed. */
+  #endRemoved(): void {
+    this.isRemoved = true;
+    this.isRetired = true;
+    this.process.setTimer(REMOVED_GRACE_MS, () => {
+      throw new ProcessExit("removed");
     });
   }
 

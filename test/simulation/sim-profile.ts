@@ -103,7 +103,7 @@ export function profileOf(seed: number, wanted?: string): Profile {
     thinkMsMean: focus === LONG ? 5000 : pick(random, [15, 40, 100, 200]),
     watchers: 1 + random.below(4),
     watcherStallMsMax: focus === "compaction" || random.chance(0.4) ? 200 + random.below(4000) : 0,
-    leaseSecondsMax: focus === LONG ? 800 : 2 + random.below(6),
+    leaseSecondsMax: focus === LONG ? 800 : 2 + random.below(focus === "leases" ? 10 : 6),
     faults,
     syncMsMax: pick(random, [1, 4, 15]),
   };
@@ -186,7 +186,7 @@ const FOCUS_FAULTS: Readonly<Record<Focus, FaultPlan>> = {
   restarts: { kill: 1500, flicker: 1500, power: 2500, crashAt: 1500, powerAll: 9000 },
   pauses: { pauseLeader: 3000, pause: 5000, isolateLeader: 9000 },
   leaseReads: { isolateLeader: 3000, pauseLeader: 4000, drift: 2000, transfer: 6000 },
-  leases: { pauseLeader: 5000, stallDisk: 5000, isolateLeader: 7000, transfer: 6000 },
+  leases: { pauseLeader: 3000, stallDisk: 5000, isolateLeader: 7000, transfer: 6000 },
   membership: { membership: 3000, replace: 9000, kill: 8000, transfer: 7000 },
   disks: { crashAt: 3000, diskError: 8000, stallDisk: 6000, diskFull: 15_000, rot: 30_000 },
   [LONG]: { transfer: 120_000, pauseLeader: 150_000, kill: 200_000, power: 300_000 },

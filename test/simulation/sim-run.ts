@@ -93,7 +93,8 @@ class SimRun {
     this.#network.quality = profile.quality;
     this.#maker = new RequestMaker(profile.mix, profile.keys);
     this.#leases = new LeaseOracle(world, recorder, {
-      clockDriftMax: profile.settings.clockDriftMax,
+      // Where no clock drifts, a second is a second.
+      clockDriftMax: profile.faults.drift === undefined ? 0 : profile.settings.clockDriftMax,
       ttlSecondsMax: profile.leaseSecondsMax,
       onGone: (lease) => this.#maker.forget(lease),
     });
