@@ -46,7 +46,7 @@ export type Beginning =
   | { readonly kind: "new"; readonly initialCluster: string }
   | { readonly kind: "join"; readonly initialCluster: string; readonly remote: RemoteCluster };
 
-const REMOVED_GRACE_MS = 1000;
+const REMOVED_GRACE_ELECTIONS = 4;
 
 export class SimMember {
   readonly name: string;
@@ -236,7 +236,8 @@ export class SimMember {
   #endRemoved(): void {
     this.isRemoved = true;
     this.isRetired = true;
-    this.process.setTimer(REMOVED_GRACE_MS, () => {
+    const { electionTimeoutMs } = this.#parts.settings;
+    this.process.setTimer(REMOVED_GRACE_ELECTIONS * electionTimeoutMs, () => {
       throw new ProcessExit("removed");
     });
   }

@@ -9,8 +9,13 @@ import type { Config } from "./config.ts";
 import type { MemberListeners } from "./listeners.ts";
 
 const STOP_GRACE_MS = 2000;
-/** A removed member goes on for so long (etcd's delay): others may still have to hear from it that it is gone. */
-const REMOVED_GRACE_MS = 1000;
+/**
+ * A removed member goes on for so long, and at least for etcd's second: others may still have to hear from it that it
+ * is gone. Where they do not, and count it on, they have no majority without its answer to their next election, which
+ * may begin two election timeouts later and lose messages.
+ */
+const REMOVED_GRACE_ELECTIONS = 4;
+const REMOVED_GRACE_MS_MIN = 1000;
 const SIGNALS = { SIGTERM: "terminated", SIGINT: "interrupt" } as const;
 type Signal = keyof typeof SIGNALS;
 
@@ -36,13 +41,17 @@ export class RunningMember {
 
   onRemoved(): void {
     const error = "the member has been permanently removed from the cluster";
-    setTimeout(() => {
-      if (this.#stopping) return;
-      this.#stopping = true;
-      this.#log.warn("server error", { error });
-      this.#log.warn("data-dir used by this member must be removed");
-      void this.#stop().then(() => process.exit(0));
-    }, REMOVED_GRACE_MS);
+    const graceMs = REMOVED_GRACE_ELECTIONS * this.#config["election-timeout"];
+    setTimeout(
+      () => {
+        if (this.#stopping) return;
+        this.#stopping = true;
+        this.#log.warn("server error", { error });
+        this.#log.warn("data-dir used by this member must be removed");
+        void this.#stop().then(() => process.exit(0));
+      },
+      Math.max(REMOVED_GRACE_MS_MIN, graceMs),
+    );
   }
 
   async #onSignal(signal: Signal): Promise<void> {
