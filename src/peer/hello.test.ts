@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Hello, helloFields, helloRefusal, ownHello, PROTOCOL, parseHello } from "./hello.ts";
 import { parseResponseHead, type ResponseHead, requestHead, responseHead } from "./http-head.ts";
+import { leaseObstacle } from "./lease-settings.ts";
 import { hostField, parsePeerUrl } from "./peer-url.ts";
 
 const good = ownHello({
@@ -11,8 +12,15 @@ const good = ownHello({
     channel: "messages" as const,
     serverVersion: "3.7.1",
     peerUrls: ["http://a:1", "http://b:2"],
+    lease: { readMode: "lease" as const, electionTimeoutMs: 1000, heartbeatIntervalMs: 100 },
   },
 });
+
+const settingsShape = {
+  readMode: fc.constantFrom("safe", "lease"),
+  electionTimeoutMs: fc.nat(999_999_999),
+  heartbeatIntervalMs: fc.nat(999_999_999),
+};
 
 function headersOf(hello: Hello): Map<string, string> {
   return new Map(helloFields(hello).map(([name, value]) => [name.toLowerCase(), value]));
@@ -27,8 +35,9 @@ describe("parseHello", () => {
         id,
         id,
         fc.constantFrom("messages", "snapshot"),
-        (clusterId, from, to, channel) => {
-          const hello = { ...good, clusterId, from, to, channel } as Hello;
+        fc.option(fc.record(settingsShape)),
+        (clusterId, from, to, channel, lease) => {
+          const hello = { ...good, clusterId, from, to, channel, lease } as Hello;
           expect(parseHello(headersOf(hello))).toEqual(hello);
         },
       ),
@@ -45,6 +54,9 @@ describe("parseHello", () => {
     ["cairn-channel", "mail", "Cairn-Channel is not known"],
     ["x-server-version", "3", "X-Server-Version is no version"],
     ["x-min-cluster-version", "", "X-Min-Cluster-Version is no version"],
+    ["cairn-read-mode", "fast", "Cairn-Read-Mode is not known"],
+    ["cairn-election-timeout", "-1", "Cairn-Election-Timeout is no number"],
+    ["cairn-heartbeat-interval", "", "Cairn-Heartbeat-Interval is no number"],
     ["x-peerurls", "a,".repeat(17), "X-PeerURLs has too many URLs"],
     ["x-peerurls", `http://${"a".repeat(3000)}`, "X-PeerURLs has too long a URL"],
   ])("refuses %s: %p", (name, value, cause) => {
@@ -87,6 +99,18 @@ describe("helloRefusal", () => {
     expect(cause({ serverVersion: "3.6.9" })).toContain("(3.6.9 is too old)");
     expect(cause({ serverVersion: "3.10.0" })).toBe("");
     expect(cause({ minClusterVersion: "4.0.0" })).toContain("too old for the sender");
+  });
+});
+
+describe("leaseObstacle", () => {
+  const own = good.lease!;
+
+  test("names what differs", () => {
+    expect(leaseObstacle(own, own)).toBeNull();
+    expect(leaseObstacle(own, null)).toBe("it does not run in lease mode");
+    expect(leaseObstacle(own, { ...own, readMode: "safe" })).toBe("it does not run in lease mode");
+    expect(leaseObstacle(own, { ...own, electionTimeoutMs: 1 })).toContain("1 ms, not 1000 ms");
+    expect(leaseObstacle(own, { ...own, heartbeatIntervalMs: 2 })).toContain("2 ms, not 100 ms");
   });
 });
 

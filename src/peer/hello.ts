@@ -5,6 +5,8 @@
  * Versions: each side names the oldest protocol and the oldest server it gets along with; the connection speaks the
  * newest protocol that both know.
  */
+import { type LeaseSettings, leaseFields, parseLeaseSettings } from "./lease-settings.ts";
+
 export const PEER_PATH = "/cairn/peer";
 export const UPGRADE_NAME = "cairn-peer";
 /** What this code speaks, and the oldest that it still understands. */
@@ -26,6 +28,8 @@ export interface Hello {
   readonly protocolMin: number;
   /** The sender's advertised peer URLs. */
   readonly peerUrls: readonly string[];
+  /** Null: it does not run in lease mode. */
+  readonly lease: LeaseSettings | null;
 }
 
 export type Field = readonly [name: string, value: string];
@@ -34,7 +38,10 @@ const PEER_URLS_MAX = 16;
 const URL_LENGTH_MAX = 2048;
 
 export function ownHello(
-  own: Pick<Hello, "clusterId" | "from" | "to" | "channel" | "serverVersion" | "peerUrls">,
+  own: Pick<
+    Hello,
+    "clusterId" | "from" | "to" | "channel" | "serverVersion" | "peerUrls" | "lease"
+  >,
 ): Hello {
   return {
     ...own,
@@ -57,6 +64,7 @@ export function helloFields(hello: Hello): Field[] {
     ["Cairn-Protocol", `${hello.protocol}`],
     ["Cairn-Protocol-Min", `${hello.protocolMin}`],
     ["Cairn-Channel", hello.channel],
+    ...(hello.lease === null ? [] : leaseFields(hello.lease)),
   ];
 }
 
@@ -89,9 +97,11 @@ export function parseHello(headers: ReadonlyMap<string, string>): Hello | string
     .filter((url) => url !== "");
   if (peerUrls.length > PEER_URLS_MAX) return "X-PeerURLs has too many URLs";
   if (peerUrls.some((url) => url.length > URL_LENGTH_MAX)) return "X-PeerURLs has too long a URL";
+  const lease = parseLeaseSettings(headers);
+  if (typeof lease === "string") return lease;
   return {
     ...{ clusterId, from, to, channel, serverVersion, minClusterVersion },
-    ...{ protocol, protocolMin, peerUrls },
+    ...{ protocol, protocolMin, peerUrls, lease },
   };
 }
 

@@ -1,6 +1,8 @@
 export type { PeerPage, PeerPageFailure } from "./fetch-peer-page.ts";
 export { fetchPeerPage } from "./fetch-peer-page.ts";
 export { PEER_PATH } from "./hello.ts";
+export type { LeaseSettings } from "./lease-settings.ts";
+export { leaseObstacle, NEVER_MET } from "./lease-settings.ts";
 export { NoPeers } from "./no-peers.ts";
 export type { UpgradeRequest } from "./peer-acceptor.ts";
 export type { PeerCounters, PeerStatistics } from "./peer-counters.ts";

@@ -1,4 +1,5 @@
 /** The transport of a member that has nobody to talk to: for tests of a single member. */
+import { NEVER_MET } from "./lease-settings.ts";
 import type { PeerAnswer, PeerTransport, SnapshotMessage, SnapshotSource } from "./types.ts";
 
 export class NoPeers implements PeerTransport {
@@ -35,6 +36,10 @@ export class NoPeers implements PeerTransport {
 
   roundTripMs(): number {
     return Number.NaN;
+  }
+
+  leaseObstacle(_member: bigint): string | null {
+    return NEVER_MET;
   }
 
   stop(): void {}

@@ -5,6 +5,7 @@
 import { concatBytes, utf8Text } from "../base/bytes.ts";
 import { type Hello, helloFields, PEER_PATH, PROTOCOL } from "./hello.ts";
 import { parseResponseHead, type ResponseHead, requestHead } from "./http-head.ts";
+import { type LeaseSettings, parseLeaseSettings } from "./lease-settings.ts";
 import { type Dial, DialFailure, type Dialing, type PeerSocket } from "./peer-socket.ts";
 import { hostField, parsePeerUrl } from "./peer-url.ts";
 
@@ -13,6 +14,8 @@ export interface OpenChannel {
   /** Bytes that came with the answer. */
   readonly head: Uint8Array;
   readonly serverVersion: string;
+  /** Of the member that answered; null: it does not run in lease mode. */
+  readonly lease: LeaseSettings | null;
 }
 
 export class ChannelFailure {
@@ -105,7 +108,9 @@ function opened(
     return new ChannelFailure(`${url}: incompatible peer protocol ${protocol}`);
   }
   const serverVersion = head.headers.get("x-server-version") ?? "";
-  return { socket, head: received.subarray(head.bodyOffset), serverVersion };
+  const lease = parseLeaseSettings(head.headers);
+  if (typeof lease === "string") return new ChannelFailure(`${url}: ${lease}`);
+  return { socket, head: received.subarray(head.bodyOffset), serverVersion, lease };
 }
 
 function refused(

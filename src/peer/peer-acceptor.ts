@@ -19,6 +19,7 @@ import {
 } from "./hello.ts";
 import { responseHead } from "./http-head.ts";
 import { IncomingChannel } from "./incoming-channel.ts";
+import { type LeaseSettings, leaseFields } from "./lease-settings.ts";
 import type { PeerCounters } from "./peer-counters.ts";
 import type { PeerServices } from "./peer-services.ts";
 import type { PeerSocket } from "./peer-socket.ts";
@@ -40,7 +41,7 @@ export interface AcceptorHost {
   readonly serverVersion: string;
   isRemoved(member: bigint): boolean;
   /** Another member has just dialed; false when it is unknown and cannot be answered. */
-  welcome(member: bigint, peerUrls: readonly string[]): boolean;
+  welcome(member: bigint, peerUrls: readonly string[], lease: LeaseSettings | null): boolean;
   /** The messages' connection of a member ended. */
   left(member: bigint): void;
   countersOf(member: bigint): PeerCounters;
@@ -80,7 +81,7 @@ export class PeerAcceptor {
     }
     // Nobody is learned of by a snapshot: only the end of the messages' connection makes one forgotten again.
     const urls = hello.channel === "messages" ? hello.peerUrls : [];
-    if (!this.#host.welcome(hello.from, urls)) {
+    if (!this.#host.welcome(hello.from, urls, hello.lease)) {
       const cause = "the member is not known here and has no peer URL to be answered at";
       this.#refuse(request, hello, socket, 404, cause);
       return;
@@ -160,6 +161,7 @@ export class PeerAcceptor {
       ["Upgrade", UPGRADE_NAME],
       ...this.#ownFields(),
       ["Cairn-Protocol", `${PROTOCOL}`],
+      ...leaseFields(this.#host.services.leaseSettings),
     ]);
   }
 

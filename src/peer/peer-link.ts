@@ -8,6 +8,7 @@ import type { Logger, Timer } from "../io/index.ts";
 import type { Message } from "../raft/index.ts";
 import { Backoff } from "./backoff.ts";
 import { FRAME_ANSWER } from "./frame.ts";
+import { type LeaseSettings, leaseObstacle, NEVER_MET } from "./lease-settings.ts";
 import { ChannelFailure, type OpenChannel, openChannel } from "./open-channel.ts";
 import { OutstandingRequests, readAnswer, requestFrame } from "./outstanding-requests.ts";
 import { type ConnectionOwner, PeerConnection } from "./peer-connection.ts";
@@ -23,6 +24,8 @@ export class PeerLink implements ConnectionOwner {
   readonly member: bigint;
   readonly counters: PeerCounters;
   readonly requests: OutstandingRequests;
+  /** By what it said last, in either direction: why its promises cannot be relied on; null when they can. */
+  leaseObstacle: string | null = NEVER_MET;
   readonly #services: PeerServices;
   readonly #logger: Logger;
   readonly #backoff: Backoff;
@@ -79,6 +82,11 @@ export class PeerLink implements ConnectionOwner {
 
   get queuedBytes(): number {
     return this.#connection?.queuedBytes ?? 0;
+  }
+
+  /** It introduced itself. */
+  noteLease(settings: LeaseSettings | null): void {
+    this.leaseObstacle = leaseObstacle(this.#services.leaseSettings, settings);
   }
 
   /** The other member has just dialed us, so it can be reached: no time is lost with what was tried before. */
@@ -206,8 +214,9 @@ export class PeerLink implements ConnectionOwner {
     });
   }
 
-  #opened({ socket, head, serverVersion }: OpenChannel, url: string): void {
+  #opened({ socket, head, serverVersion, lease }: OpenChannel, url: string): void {
     this.#dialing = null;
+    this.noteLease(lease);
     this.#loggedReason = "";
     this.#countedBytes = { sent: 0, received: 0 };
     this.#activeSinceMs = this.#services.options.clock.monotonicMs();

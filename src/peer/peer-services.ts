@@ -1,6 +1,7 @@
 /** What the parts of one transport share, and its limits. */
 import type { Clock, Logger, Random } from "../io/index.ts";
 import type { ChannelKind, Hello } from "./hello.ts";
+import type { LeaseSettings } from "./lease-settings.ts";
 import type { ConnectionServices } from "./peer-connection.ts";
 import type { Dial } from "./peer-socket.ts";
 
@@ -66,6 +67,8 @@ export interface PeerServices {
   readonly options: PeerParts;
   readonly connections: ConnectionServices;
   readonly memberId: bigint;
+  /** This member's own. */
+  readonly leaseSettings: LeaseSettings;
   helloTo(member: bigint, channel: ChannelKind): Hello;
   /** Raft hears of it in a later turn, once for all that was lost in this one. */
   noteUnreachable(member: bigint): void;

@@ -9,7 +9,7 @@ import { FrameWriter } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { SocketPeerTransport } from "./index.ts";
 import { readMessage, writeMessage } from "./message-codec.ts";
-import { TestMember } from "./testing/test-members.ts";
+import { TEST_LEASE, TestMember } from "./testing/test-members.ts";
 
 const SECONDS = 2;
 const SHAPES = [
@@ -84,6 +84,7 @@ async function run(url: string, entries: number, bytes: number): Promise<void> {
   const sender = new SocketPeerTransport({
     ...{ clock: new BunClock(), random: new BunRandom(), logger: silentLogger },
     ...{ serverVersion: "3.7.1", advertisedPeerUrls: ["http://127.0.0.1:1"] },
+    leaseSettings: TEST_LEASE,
   });
   sender.identify(1n, 7n);
   let dropped = 0;

@@ -5,6 +5,7 @@ import type { Message } from "../raft/index.ts";
 import { helloFields, ownHello, PEER_PATH } from "./hello.ts";
 import { requestHead } from "./http-head.ts";
 import type { PeerAnswer } from "./index.ts";
+import { RawPeer } from "./testing/raw-peer.ts";
 import { CLUSTER, TestMember, type TestMemberOptions, until } from "./testing/test-members.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -39,6 +40,41 @@ function append(from: TestMember, to: TestMember, index: number, bytes: number):
     ...{ previousTerm: 1, commit: 0, entries: [entry] },
   };
 }
+
+describe("leaseObstacle", () => {
+  test("is none between members with the same settings, and says what differs, to both", async () => {
+    const [a, b] = await pair();
+    expect([a.transport.leaseObstacle(b.id), b.transport.leaseObstacle(a.id)]).toEqual([
+      null,
+      null,
+    ]);
+    expect(a.transport.leaseObstacle(3n)).toBe("it has not been met since this member started");
+    const c = await start({ id: 3n, lease: { readMode: "safe" } });
+    const d = await start({ id: 4n, lease: { electionTimeoutMs: 2000 } });
+    join(a, c, d);
+    await until(() => a.isConnectedTo(c) && a.isConnectedTo(d) && d.isConnectedTo(a));
+    expect(a.transport.leaseObstacle(c.id)).toBe("it does not run in lease mode");
+    expect(a.transport.leaseObstacle(d.id)).toContain("election timeout is 2000 ms, not 1000 ms");
+    expect(d.transport.leaseObstacle(a.id)).toContain("election timeout is 1000 ms, not 2000 ms");
+  });
+
+  test("is what the member said last, by either connection; a lost one changes nothing", async () => {
+    const [a, b] = await pair();
+    await b.stop();
+    await until(() => !a.isConnectedTo(b));
+    expect(a.transport.leaseObstacle(b.id)).toBeNull();
+    // Nobody listens at b's address: it is met only because it dials.
+    const again = await start({ id: b.id, lease: { heartbeatIntervalMs: 50 } });
+    again.transport.setPeers([a.address]);
+    await until(() => a.transport.leaseObstacle(b.id) !== null);
+    expect(a.transport.leaseObstacle(b.id)).toContain("heartbeat interval is 50 ms, not 100 ms");
+    // A member that knows nothing of it, and has gone at once.
+    await again.stop();
+    const raw = await RawPeer.dial(a, b.id, "messages");
+    expect(a.transport.leaseObstacle(b.id)).toBe("it does not run in lease mode");
+    raw.socket.destroy();
+  });
+});
 
 describe("messages", () => {
   test("arrive in order, those sent together together, both ways", async () => {
@@ -317,7 +353,7 @@ describe("who is let in", () => {
     const [a, b] = await pair();
     const hello = ownHello({
       ...{ clusterId: CLUSTER, from: 5n, to: a.id, channel: "messages" as const },
-      ...{ serverVersion: "3.7.1", peerUrls: [b.url] },
+      ...{ serverVersion: "3.7.1", peerUrls: [b.url], lease: null },
     });
     const good = requestHead(PEER_PATH, "x", helloFields(hello));
     const speak = (bytes: Uint8Array | string): Promise<string> =>

@@ -14,6 +14,7 @@ import type { TlsFiles } from "../tls/index.ts";
 import { ByteRate } from "./byte-rate.ts";
 import { dialWith } from "./dial.ts";
 import { type ChannelKind, type Hello, ownHello } from "./hello.ts";
+import { type LeaseSettings, NEVER_MET } from "./lease-settings.ts";
 import { REQUEST_NAME_MAX } from "./outstanding-requests.ts";
 import {
   type AcceptorHost,
@@ -49,6 +50,8 @@ export interface SocketPeerTransportOptions {
   readonly serverVersion: string;
   /** Told to the members that are dialed. */
   readonly advertisedPeerUrls: readonly string[];
+  /** Told to all members, and compared with theirs. */
+  readonly leaseSettings: LeaseSettings;
   /** For https and unixs peer URLs. */
   readonly peerTls?: TlsFiles | undefined;
   readonly limits?: Partial<PeerLimits>;
@@ -64,6 +67,7 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
   readonly options: PeerParts;
   readonly connections: ConnectionServices;
   readonly serverVersion: string;
+  readonly leaseSettings: LeaseSettings;
   readonly services: PeerServices = this;
   readonly #advertisedPeerUrls: readonly string[];
   readonly #table: PeerTable;
@@ -86,6 +90,7 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
     const dial = options.dial ?? dialWith(options.peerTls);
     this.options = { clock, logger, random, dial, limits };
     this.serverVersion = options.serverVersion;
+    this.leaseSettings = options.leaseSettings;
     this.#advertisedPeerUrls = options.advertisedPeerUrls;
     const turn = new FlushTurn(
       (fire) => clock.soon(fire),
@@ -198,6 +203,11 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
     return this.#table.get(member)?.roundTripMs ?? Number.NaN;
   }
 
+  leaseObstacle(member: bigint): string | null {
+    const link = this.#table.get(member);
+    return link === null ? NEVER_MET : link.leaseObstacle;
+  }
+
   /** Of all known members, by ascending id. */
   statistics(): PeerStatistics[] {
     return this.#table.statistics();
@@ -230,7 +240,7 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
     const { memberId: from, clusterId, serverVersion } = this;
     return ownHello({
       ...{ clusterId, from, to, channel, serverVersion },
-      peerUrls: this.#advertisedPeerUrls,
+      ...{ peerUrls: this.#advertisedPeerUrls, lease: this.leaseSettings },
     });
   }
 
@@ -253,8 +263,9 @@ export class SocketPeerTransport implements PeerTransport, PeerServices, Accepto
     return this.#removed.has(member);
   }
 
-  welcome(member: bigint, peerUrls: readonly string[]): boolean {
+  welcome(member: bigint, peerUrls: readonly string[], lease: LeaseSettings | null): boolean {
     const link = this.#table.get(member) ?? this.#table.learn(member, peerUrls);
+    link?.noteLease(lease);
     link?.reachable();
     return link !== null;
   }

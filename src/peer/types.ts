@@ -93,6 +93,13 @@ export interface PeerTransport {
   activeSinceMs(member: bigint): number;
   /** Last measured; NaN when unknown. */
   roundTripMs(member: bigint): number;
+  /**
+   * Why a leader's lease cannot rely on the member's promise, in words for the log; null when it can: when the member
+   * last introduced itself, in either direction, it said that it runs in lease mode with the same intervals. Asked
+   * before every read by lease. Of a member that restarted with other settings the old answer stands until it is met
+   * again; it confirms no heartbeat before that.
+   */
+  leaseObstacle(member: bigint): string | null;
   /** Closes everything; no callback after it. */
   stop(): void;
 }

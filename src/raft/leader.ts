@@ -177,7 +177,7 @@ export function leaseTicks(electionTimeoutTicks: number, clockDriftMax: number):
 
 export function isLeaseValid(core: RaftCore, leader: Leader): boolean {
   const { readMode, electionTimeoutTicks, clockDriftMax } = core.options;
-  if (readMode !== "lease" || leader.isLeaseForfeited) return false;
+  if (readMode !== "lease" || leader.isLeaseForfeited || !core.isLeaseAllowed) return false;
   const since = majorityHeardTick(core, leader);
   if (since === 0) return false;
   return core.ticks - since <= leaseTicks(electionTimeoutTicks, clockDriftMax);

@@ -53,6 +53,8 @@ export class RaftCore {
   electionPatienceTicks = 0;
   /** When a leader was last heard, whatever its term; only lease reads need it. */
   leaderHeardTick = 0;
+  /** As a leader: all other voters keep the promise that a lease relies on. */
+  isLeaseAllowed = true;
   /** May leave at once. */
   outgoing: Message[] = [];
   /** Wait for what the next Ready persists. */

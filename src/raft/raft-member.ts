@@ -105,10 +105,7 @@ export class RaftMember {
     return this.propose(ENTRY_MEMBERSHIP, data);
   }
 
-  /**
-   * Asks from which index on the state is fresh enough; the answer comes with a Ready, or as an
-   * aborted read.
-   */
+  /** Asks from which index on the state is fresh enough; a Ready has the answer, or aborts it. */
   readIndex(context: ReadContext): Refusal | null {
     const core = this.#core;
     if (core.role.kind === "leader") return readAtLeader(core, core.role, context);
@@ -213,10 +210,7 @@ export class RaftMember {
     };
   }
 
-  /**
-   * All Readys up to `sequence` are durable, and a snapshot among them is the state machine's
-   * state.
-   */
+  /** All Readys up to `sequence` are durable, a snapshot among them is the state machine's state. */
   persisted(sequence: number): void {
     assert(sequence <= this.#sequence, `Ready ${sequence} of ${this.#sequence} is persisted`);
     const core = this.#core;
@@ -324,6 +318,11 @@ export class RaftMember {
     if (role.kind !== "leader" || core.log.commit < role.termStartIndex) return -1;
     if (core.isSoleVoter()) return role.othersMayHaveAnswered;
     return isLeaseValid(core, role) ? core.log.commit : -1;
+  }
+
+  /** Whether all other voters keep the promise that a lease relies on; who knows tells, at any time. */
+  allowLease(isAllowed: boolean): void {
+    this.#core.isLeaseAllowed = isAllowed;
   }
 
   /** The leader's view of one member's log: its last entry known to agree; -1 where not known. */

@@ -336,6 +336,17 @@ describe("by lease", () => {
     expect(leader.reads.length).toBe(1);
   });
 
+  test("falls back to a round while somebody does not keep leases", () => {
+    const { leader } = leased();
+    leader.raft.allowLease(false);
+    expect(leader.raft.readableIndex()).toBe(-1);
+    leader.raft.readIndex(1);
+    expect(ofKind(leader.settle(), "heartbeat").length).toBe(2);
+    expect(leader.reads).toEqual([]);
+    leader.raft.allowLease(true);
+    expect(leader.raft.readableIndex()).toBe(1);
+  });
+
   test("a lease runs from when a heartbeat left, not from when its answer came", () => {
     const { cluster, leader } = leased();
     const { term } = leader.status;

@@ -15,6 +15,7 @@ import { advanceFirstElection } from "./election-advance.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { type HandOverParts, handOver } from "./hand-over.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseTrust } from "./lease-trust.ts";
 import { MemberDuties } from "./member-duties.ts";
 import { electionTimeoutTicks, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { type MemberServices, makeServices } from "./member-services.ts";
@@ -118,11 +119,16 @@ export class Member {
   }
 
   #makeLoop(): RaftLoop {
-    const { clock, transport, heartbeatIntervalMs, readMode } = this.options;
+    const { clock, logger, transport, heartbeatIntervalMs, readMode } = this.options;
+    const { raft: node } = this;
+    const patienceMs = this.options.electionTimeoutMs;
     return new RaftLoop({
-      ...{ clock, node: this.raft, wal: this.state.storage.wal, transport, reads: this.reads },
+      ...{ clock, node, wal: this.state.storage.wal, transport, reads: this.reads },
       tickIntervalMs: heartbeatIntervalMs,
-      leaseReads: readMode === "lease",
+      leaseTrust:
+        readMode === "lease"
+          ? new LeaseTrust({ node, transport, clock, logger, patienceMs })
+          : null,
       proposalTimeoutMs: requestTimeoutMs(this.options),
       apply: this.#applier.apply,
       onTick: () => this.diskWatch.note(this.loop.diskStalledMs()),

@@ -45,7 +45,7 @@ function setup() {
     reads: new Reads({ node, clock, timeoutMs: 7000, wake, catchUp: null, timeoutError }),
     wal: { append: () => {}, flush: (done: () => void) => done() } as unknown as WriteAheadLog,
     tickIntervalMs: 100,
-    leaseReads: false,
+    leaseTrust: null,
     proposalTimeoutMs: 7000,
     apply: ({ index }) => {
       if (index === REMOVAL_INDEX) loop.applyMembership(index, { kind: "remove", member: SELF });

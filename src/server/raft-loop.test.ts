@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { SimClock } from "../../test/simulation/sim-clock.ts";
 import { errTimeout } from "../api/index.ts";
+import { silentLogger } from "../io/index.ts";
 import { NoPeers } from "../peer/index.ts";
 import {
   ENTRY_COMMAND,
@@ -11,6 +12,7 @@ import {
   type SnapshotMark,
 } from "../raft/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
+import { LeaseTrust } from "./lease-trust.ts";
 import { RaftLoop } from "./raft-loop.ts";
 import { Reads } from "./reads.ts";
 import { pass } from "./testing/stand-ins.ts";
@@ -108,12 +110,13 @@ function setup({ entries = [], workMs = 0, voters = [SELF], readMode = "safe" }:
   const transport = new RecordingPeers();
   const wake = () => loop.wake();
   const timeoutError = () => errTimeout;
+  const trust = { node, transport, clock, logger: silentLogger, patienceMs: 1000 };
   const reads = new Reads({ node, clock, timeoutMs: 7000, wake, catchUp: null, timeoutError });
   const loop: RaftLoop = new RaftLoop({
     ...{ clock, node, transport, reads },
     wal: wal as unknown as WriteAheadLog,
     tickIntervalMs: 100,
-    leaseReads: readMode === "lease",
+    leaseTrust: readMode === "lease" ? new LeaseTrust(trust) : null,
     proposalTimeoutMs: 7000,
     apply: (entry) => {
       workedMs += workMs;

@@ -11,6 +11,7 @@ import type { Entry, MembershipChange, Message, RaftReady, SnapshotMark } from "
 import type { WriteAheadLog } from "../wal/index.ts";
 import { ApplyQueue } from "./apply-queue.ts";
 import { HeldProposals } from "./held-proposals.ts";
+import type { LeaseTrust } from "./lease-trust.ts";
 import type { RaftNode } from "./raft-node.ts";
 import type { Reads } from "./reads.ts";
 import { Ticker } from "./ticker.ts";
@@ -24,7 +25,8 @@ export interface RaftLoopOptions {
   readonly transport: PeerTransport;
   readonly reads: Reads;
   readonly tickIntervalMs: number;
-  readonly leaseReads: boolean;
+  /** Set in lease mode. */
+  readonly leaseTrust: LeaseTrust | null;
   /** How long a proposal may wait for a leader. */
   readonly proposalTimeoutMs: number;
   /** Puts one committed entry into the state machine. */
@@ -58,7 +60,7 @@ export class RaftLoop {
   lateHeartbeats = 0;
 
   constructor(options: RaftLoopOptions) {
-    const { clock, node, leaseReads, tickIntervalMs } = options;
+    const { clock, node, leaseTrust, tickIntervalMs } = options;
     this.#options = options;
     this.#queue = new ApplyQueue({
       clock,
@@ -69,9 +71,10 @@ export class RaftLoop {
     this.#ticker = new Ticker({
       clock,
       intervalMs: tickIntervalMs,
-      everyTick: leaseReads,
+      everyTick: leaseTrust !== null,
       tick: () => {
         node.raft.tick();
+        leaseTrust?.tick();
         options.onTick();
         this.wake();
       },
@@ -139,9 +142,10 @@ export class RaftLoop {
     return true;
   }
 
-  /** Ticks that are due come before anything that trusts the time. */
+  /** Ticks that are due come before anything that trusts the time, or a lease. */
   catchUp(): void {
     this.#ticker.catchUp();
+    this.#options.leaseTrust?.update();
   }
 
   /** There may be something to do: look in the next turn, after what has arrived was handled. */
@@ -159,9 +163,9 @@ export class RaftLoop {
    * that are due come first: time that was over before a promise was given to a leader must not shorten it.
    */
   receive(messages: readonly Message[]): void {
-    const { leaseReads, node } = this.#options;
+    const { leaseTrust, node } = this.#options;
     const { raft } = node;
-    if (leaseReads) this.#ticker.catchUp();
+    if (leaseTrust !== null) this.#ticker.catchUp();
     for (let i = 0; i < messages.length; i++) raft.step(messages[i]!);
     this.#turn();
   }
@@ -179,7 +183,7 @@ export class RaftLoop {
     if (this.#stopped || this.#inTurn) return;
     this.#inTurn = true;
     const { node, reads } = this.#options;
-    this.#ticker.catchUp();
+    this.catchUp();
     this.#ticker.wake();
     // Whoever proposed them waits for a reply, not for a refusal. Copied: they are views of what a socket read.
     for (const { kind, data } of node.raft.takeStranded()) this.#held.add(kind, data.slice());
@@ -302,11 +306,13 @@ export class RaftLoop {
 
   /** A membership entry is being applied. */
   applyMembership(index: number, change: MembershipChange | null): void {
-    const { raft } = this.#options.node;
+    const { node, leaseTrust } = this.#options;
+    const { raft } = node;
     // A leader that removes itself leads no longer: the others must hear now that it is committed. If they count it
     // on, those that stay may be no majority, for ever.
     raft.tellCommits();
     raft.applyMembershipChange(index, change);
+    leaseTrust?.update();
     // Whoever was alone had no need of time; no client may come to wake it.
     this.#ticker.wake();
   }

@@ -214,6 +214,7 @@ export class SimMember {
     this.pastIds.add(member.memberId);
     this.#transport = transport;
     transport.memberId = member.memberId;
+    transport.leaseSettings = settings;
     oracles.watch(this.name, member);
     const { store } = member.state;
     const sweep = store.compactionStep.bind(store);

@@ -1,11 +1,14 @@
 /** The simulated PeerTransport of one life of one member. */
-import type {
-  PeerAddress,
-  PeerAnswer,
-  PeerEvents,
-  PeerTransport,
-  SnapshotMessage,
-  SnapshotSource,
+import {
+  type LeaseSettings,
+  leaseObstacle,
+  NEVER_MET,
+  type PeerAddress,
+  type PeerAnswer,
+  type PeerEvents,
+  type PeerTransport,
+  type SnapshotMessage,
+  type SnapshotSource,
 } from "../../src/peer/index.ts";
 import type { Message } from "../../src/raft/index.ts";
 import { type SimNetwork, textOf } from "./sim-network.ts";
@@ -20,6 +23,8 @@ export class SimTransport implements PeerTransport {
   readonly network: SimNetwork;
   /** Known once the member read it from its disk or made it. */
   memberId = 0n;
+  /** Of the member's options; set with its id. */
+  leaseSettings: LeaseSettings | null = null;
   readonly life: number;
   /** A snapshot arrived whole, and raft took it. */
   onSnapshotTaken: () => void = () => {};
@@ -29,6 +34,8 @@ export class SimTransport implements PeerTransport {
   /** Who dialed and is no peer yet: a member that this one has not heard of. It can be answered. */
   readonly #learned = new Set<bigint>();
   #removed = new Set<bigint>();
+  /** By what each member said when it was last met. */
+  readonly #leaseObstacles = new Map<bigint, string | null>();
   readonly #reportedMs = new Map<bigint, number>();
 
   constructor(
@@ -158,6 +165,16 @@ export class SimTransport implements PeerTransport {
 
   roundTripMs(member: bigint): number {
     return Number.isNaN(this.activeSinceMs(member)) ? Number.NaN : 1;
+  }
+
+  leaseObstacle(member: bigint): string | null {
+    const peer = this.network.endpoint(member);
+    const own = this.leaseSettings;
+    if (own !== null && peer !== undefined && this.network.isConnected(this, peer)) {
+      this.#leaseObstacles.set(member, leaseObstacle(own, peer.leaseSettings));
+    }
+    const known = this.#leaseObstacles.get(member);
+    return known === undefined ? NEVER_MET : known;
   }
 
   stop(): void {

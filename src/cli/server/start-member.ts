@@ -91,6 +91,11 @@ function peerTransport(config: Config, log: RootLogger): SocketPeerTransport {
     random: new BunRandom(),
     serverVersion: ETCD_VERSION,
     advertisedPeerUrls: config["initial-advertise-peer-urls"],
+    leaseSettings: {
+      readMode: config["linearizable-read-mode"] === "leader-lease" ? "lease" : "safe",
+      electionTimeoutMs: config["election-timeout"],
+      heartbeatIntervalMs: config["heartbeat-interval"],
+    },
     peerTls: tlsFilesOf(config, "peer"),
     limits: { silentChecksMax, frameBytesMax },
   });

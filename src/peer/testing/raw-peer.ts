@@ -42,6 +42,7 @@ export class RawPeer {
     const hello = ownHello({
       ...{ clusterId: CLUSTER, from, to: to.id, channel, serverVersion: "3.7.1" },
       peerUrls: ["http://127.0.0.1:1"],
+      lease: null,
     });
     socket.write(requestHead(PEER_PATH, "x", helloFields(hello)));
     await until(() => peer.status > 0);

@@ -5,6 +5,7 @@ import type { LogFields, Logger } from "../../io/index.ts";
 import type { Message } from "../../raft/index.ts";
 import type { TlsFiles } from "../../tls/index.ts";
 import {
+  type LeaseSettings,
   PEER_PATH,
   type PeerAddress,
   type PeerAnswer,
@@ -26,12 +27,19 @@ export const TEST_LIMITS: Partial<PeerLimits> = {
   silentChecksMax: 25,
 };
 
+export const TEST_LEASE: LeaseSettings = {
+  readMode: "lease",
+  electionTimeoutMs: 1000,
+  heartbeatIntervalMs: 100,
+};
+
 export interface TestMemberOptions {
   readonly id: bigint;
   readonly clusterId?: bigint;
   readonly serverVersion?: string;
   readonly tls?: TlsFiles;
   readonly limits?: Partial<PeerLimits>;
+  readonly lease?: Partial<LeaseSettings>;
 }
 
 export class TestMember implements PeerEvents {
@@ -67,6 +75,7 @@ export class TestMember implements PeerEvents {
       logger: log,
       serverVersion: options.serverVersion ?? "3.7.1",
       advertisedPeerUrls: urls,
+      leaseSettings: { ...TEST_LEASE, ...options.lease },
       peerTls: options.tls,
       limits: { ...TEST_LIMITS, ...options.limits },
     });
