@@ -7,9 +7,17 @@
 import { type EtcdError, errRequestTooManyRequests } from "../api/index.ts";
 import type { Clock, Timer } from "../io/index.ts";
 import type { PeerTransport, SnapshotMessage } from "../peer/index.ts";
-import type { Entry, MembershipChange, Message, RaftReady, SnapshotMark } from "../raft/index.ts";
+import type {
+  Entry,
+  MembershipChange,
+  Message,
+  Proposal,
+  RaftReady,
+  SnapshotMark,
+} from "../raft/index.ts";
 import type { WriteAheadLog } from "../wal/index.ts";
 import { ApplyQueue } from "./apply-queue.ts";
+import { GatheredProposals } from "./gathered-proposals.ts";
 import { HeldProposals } from "./held-proposals.ts";
 import type { LeaseTrust } from "./lease-trust.ts";
 import type { RaftNode } from "./raft-node.ts";
@@ -43,6 +51,7 @@ export class RaftLoop {
   readonly #options: RaftLoopOptions;
   readonly #queue: ApplyQueue;
   readonly #held: HeldProposals;
+  readonly #gathered: GatheredProposals;
   readonly #ticker: Ticker;
   #turnScheduled = false;
   #inTurn = false;
@@ -68,6 +77,7 @@ export class RaftLoop {
       onApplied: (index) => this.#applied(index),
     });
     this.#held = new HeldProposals(clock, options.proposalTimeoutMs);
+    this.#gathered = new GatheredProposals(clock, (proposals) => this.#proposeAll(proposals));
     this.#ticker = new Ticker({
       clock,
       intervalMs: tickIntervalMs,
@@ -93,7 +103,7 @@ export class RaftLoop {
 
   /** Bytes on their way into the state machine: what the admission bounds. */
   pendingBytes(): number {
-    return this.#options.node.raft.uncommittedBytes + this.#queue.bytes;
+    return this.#options.node.raft.uncommittedBytes + this.#gathered.bytes + this.#queue.bytes;
   }
 
   /** Received snapshots that are being made the state. */
@@ -111,16 +121,31 @@ export class RaftLoop {
    * to it. Null, or why it was refused.
    */
   propose(kind: number, data: Uint8Array): EtcdError | null {
+    const { node } = this.#options;
+    if (node.isLeader() && this.#gathered.isWorthIt()) {
+      this.#gathered.add(kind, data);
+      return null;
+    }
     this.wake();
     if (this.#isLeaderOutOfReach()) {
       return this.#held.add(kind, data) ? null : errRequestTooManyRequests;
     }
-    const result = this.#options.node.raft.propose(kind, data);
+    const result = node.raft.propose(kind, data);
     if (typeof result === "number" || result === "forwarded") return null;
-    if (result === "too-many-uncommitted" && this.#options.node.isLeader()) {
-      return errRequestTooManyRequests;
-    }
+    if (result === "too-many-uncommitted" && node.isLeader()) return errRequestTooManyRequests;
     return this.#held.add(kind, data) ? null : errRequestTooManyRequests;
+  }
+
+  /** What gathered goes into the log together. Where leadership was lost meanwhile it waits for the next leader. */
+  #proposeAll(proposals: readonly Proposal[]): void {
+    if (this.#stopped) return;
+    const { raft } = this.#options.node;
+    for (let i = 0; i < proposals.length; i++) {
+      const { kind, data } = proposals[i]!;
+      const result = raft.propose(kind, data);
+      if (typeof result !== "number" && result !== "forwarded") this.#held.add(kind, data);
+    }
+    this.#turn();
   }
 
   /**
@@ -176,6 +201,7 @@ export class RaftLoop {
     this.#commitTimer?.cancel();
     this.#queue.stop();
     this.#held.clear();
+    this.#gathered.clear();
   }
 
   #turn(): void {
@@ -241,6 +267,7 @@ export class RaftLoop {
       wal.replaceBySnapshot(ready.snapshot.index, ready.snapshot.term);
       node.storage.installSnapshot(ready.snapshot);
     }
+    if (ready.entries.length > 0) this.#gathered.noteBatch(ready.entries.length);
     wal.append(ready.entries, ready.hardState);
     node.storage.append(ready.entries);
     if (ready.mustSync) this.#sync(ready);
