@@ -14,6 +14,7 @@ import { DiskWatch } from "./disk-watch.ts";
 import { advanceFirstElection } from "./election-advance.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { type HandOverParts, handOver } from "./hand-over.ts";
+import { LeaderWatch } from "./leader-watch.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { LeaseTrust } from "./lease-trust.ts";
 import { MemberDuties } from "./member-duties.ts";
@@ -45,6 +46,7 @@ export class Member {
   readonly reads: Reads;
   readonly loop: RaftLoop;
   readonly diskWatch: DiskWatch;
+  readonly #leaderWatch: LeaderWatch;
   readonly applyObserver: ApplyObserver;
   /** Questions of other members; who answers them registers here. */
   readonly peerRequests = new PeerRequests();
@@ -87,6 +89,7 @@ export class Member {
     this.#background = background;
     this.#committer = committer;
     this.diskWatch = new DiskWatch(logger, options.electionTimeoutMs);
+    this.#leaderWatch = new LeaderWatch({ node, ...options });
     this.applyObserver = new ApplyObserver(instruments, logger, options.slowApplyMs);
     this.#applier = new EntryApplier({
       ...{ stateMachine, clock, observe: this.applyObserver.observe },
@@ -131,7 +134,10 @@ export class Member {
           : null,
       proposalTimeoutMs: requestTimeoutMs(this.options),
       apply: this.#applier.apply,
-      onTick: () => this.diskWatch.note(this.loop.diskStalledMs()),
+      onTick: () => {
+        this.diskWatch.note(this.loop.diskStalledMs());
+        this.#leaderWatch.note();
+      },
       onApplied: () => this.#afterApply(),
       sendSnapshot: (message) => this.#snapshots.send(message),
       installSnapshot: (mark, done) => this.#install(mark, done),
