@@ -203,6 +203,18 @@ describe("check-quorum", () => {
     old.raft.step(heartbeat({ from: 2, term: 4 }));
     expect(old.settle()).toEqual([]);
   });
+
+  test("a candidate of an older term is told the newer one: it would never catch up by itself", () => {
+    const one = new TestMember({ id: 1, hardState: { term: 5, vote: 0n, commit: 0 } });
+    one.raft.step(vote({ from: 2, term: 4, lastIndex: 9, lastTerm: 4 }));
+    expect(one.settle()).toMatchObject([
+      { kind: "vote-response", to: 2n, term: 5, granted: false },
+    ]);
+    const two = new TestMember({ id: 2, preVote: false });
+    two.raft.campaign();
+    two.raft.step(voteResponse({ from: 1, to: 2, term: 5, granted: false }));
+    expect(two.status).toMatchObject({ role: "follower", term: 5 });
+  });
 });
 
 describe("who may campaign", () => {

@@ -278,7 +278,9 @@ export class RaftCore {
    * A leader of an older term may hold a member captive that went to a newer term alone:
    * check-quorum's vote refusal keeps everyone with the leader. Telling it the newer term frees the
    * member. A pre-vote of an older term is refused aloud, or a cluster that is being switched to
-   * pre-votes could wait for ever (both as etcd does).
+   * pre-votes could wait for ever (both as etcd does). So is a vote (figure 3.1, where etcd is
+   * silent): two members of which each goes on to newer terms alone, the one that could lead behind
+   * the other, would never meet in one.
    */
   #answerOldTerm(message: Message): void {
     const { checkQuorum, preVote } = this.options;
@@ -287,6 +289,8 @@ export class RaftCore {
       if (checkQuorum || preVote) this.send({ kind: "term-notice", ...header });
     } else if (message.kind === "pre-vote") {
       this.send({ kind: "pre-vote-response", ...header, ...this.commitMark(), granted: false });
+    } else if (message.kind === "vote") {
+      this.send({ kind: "vote-response", ...header, ...this.commitMark(), granted: false });
     }
   }
 
