@@ -9,16 +9,34 @@ export interface Alarm {
   readonly type: number;
 }
 
+/** Told of each alarm that becomes active, or is active no longer; not of those that are at the beginning. */
+export type AlarmListener = (alarm: Alarm, isActive: boolean) => void;
+
 export class Alarms {
   readonly #database: Database;
+  readonly #changed: AlarmListener;
   #active: Alarm[] = [];
 
-  constructor(database: Database) {
+  constructor(database: Database, changed: AlarmListener = () => {}) {
     this.#database = database;
-    this.reload();
+    this.#changed = changed;
+    this.#load();
   }
 
+  /** What is stored is another state now. */
   reload(): void {
+    const before = this.#active;
+    this.#load();
+    for (const alarm of before) {
+      if (this.#find(alarm.memberId, alarm.type) === undefined) this.#changed(alarm, false);
+    }
+    for (const alarm of this.#active) {
+      const isKnown = before.some((each) => isSame(each, alarm));
+      if (!isKnown) this.#changed(alarm, true);
+    }
+  }
+
+  #load(): void {
     this.#active = [];
     this.#database.forEach("alarm", (key) => {
       try {
@@ -45,6 +63,7 @@ export class Alarms {
     const alarm = { memberId, type };
     this.#active.push(alarm);
     this.#database.put("alarm", alarmKey(alarm), EMPTY_BYTES);
+    this.#changed(alarm, true);
     return alarm;
   }
 
@@ -54,12 +73,17 @@ export class Alarms {
     if (present === undefined) return undefined;
     this.#active = this.#active.filter((alarm) => alarm !== present);
     this.#database.delete("alarm", alarmKey(present));
+    this.#changed(present, false);
     return present;
   }
 
   #find(memberId: bigint, type: number): Alarm | undefined {
-    return this.#active.find((alarm) => alarm.memberId === memberId && alarm.type === type);
+    return this.#active.find((alarm) => isSame(alarm, { memberId, type }));
   }
+}
+
+function isSame(a: Alarm, b: Alarm): boolean {
+  return a.memberId === b.memberId && a.type === b.type;
 }
 
 function alarmKey(alarm: Alarm): Uint8Array {

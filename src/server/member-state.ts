@@ -7,6 +7,7 @@ import { Store } from "../mvcc/index.ts";
 import { WatchHub } from "../mvcc/watch/index.ts";
 import { RAFT_DEFAULTS } from "../raft/index.ts";
 import { StateMachine } from "../state-machine/index.ts";
+import { logAlarmChange } from "./alarm-log.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import { electionTimeoutTicks, type MemberOptions } from "./member-options.ts";
 import { RaftNode } from "./raft-node.ts";
@@ -43,7 +44,9 @@ export function openState(options: MemberOptions): MemberState {
   });
   const { store, hub } = openStore(options, storage, lessor);
   const membership = new Membership(database);
-  const alarms = new Alarms(database);
+  const alarms = new Alarms(database, (alarm, isActive) => {
+    logAlarmChange(options.logger, alarm, isActive);
+  });
   const stateMachine = new StateMachine({ database, store, lessor, membership, alarms });
   const node = openNode(options, storage);
   return { instruments, storage, lessor, store, hub, membership, alarms, stateMachine, node };

@@ -264,6 +264,7 @@ test("Member refuses writes over its quota, also after a restart, until the alar
   const small = world.put("small");
   world.run();
   expect(small.error).toBe(errNoSpace);
+  expect(world.logger.messages().filter((text) => text === "alarm raised").length).toBe(1);
   expect(world.get("k0")).not.toBeNull();
   world.stop();
   world.start();
