@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { runSeed } from "./sim-run.ts";
 
 const FIRST = Number(process.env.CAIRN_SIM_SEED ?? 1);
-const COUNT = Number(process.env.CAIRN_SIM_SEEDS ?? 40);
+const COUNT = Number(process.env.CAIRN_SIM_SEEDS ?? 30);
 
 test("a seed is one run: twice the same trace, line by line", () => {
   const runs = [1, 2].map(() => {
