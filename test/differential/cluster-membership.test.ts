@@ -74,7 +74,8 @@ async function leave(world: ClusterRoles): Promise<void> {
   await world.call("joiner", "Cluster", "MemberRemove", second);
   await world.call("joiner", "Cluster", "MemberUpdate", { ...second, peerURLs: ["http://a:1"] });
   const first = { ID: world.idOf("first") };
-  await world.call("first", "Cluster", "MemberRemove", first, UNHEALTHY);
+  // The leader, asked of another member: asked itself, a real one sometimes ends before it answers.
+  await world.call("joiner", "Cluster", "MemberRemove", first, UNHEALTHY);
   await noteEnd(world, "first");
   await world.cluster.waitHealthy([world.member("leader"), world.member("joiner")]);
   await world.call("leader", "KV", "Put", put);
