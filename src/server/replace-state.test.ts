@@ -255,7 +255,7 @@ function checkWatches(
 }
 
 const ONE = process.env.CAIRN_SEED;
-test.if(ONE !== undefined)("one seed", () => scenario(Number(ONE)));
+test.if(ONE !== undefined)("one seed, the one that CAIRN_SEED names", () => scenario(Number(ONE)));
 
 test("a replaced state is the leader's, and whatever ran meanwhile ends well", () => {
   fc.assert(fc.property(fc.nat(), scenario), { numRuns: RUNS });
