@@ -55,8 +55,13 @@ export class TreeFile {
    */
   static open(file: DiskFile, options: TreeFileOptions): TreeFile {
     const pageBytes = options.pageBytes ?? DEFAULT_PAGE_BYTES;
-    if (!options.readOnly && isUnfinishedCreation(file, pageBytes)) {
-      createEmpty(file, pageBytes, options.initialBytes ?? 0);
+    if (!options.readOnly) {
+      if (isUnfinishedCreation(file, pageBytes)) {
+        createEmpty(file, pageBytes, options.initialBytes ?? 0);
+      }
+      // A killed process may have left a meta page that only the system's memory holds. It counts from here on, and
+      // the next commit writes over pages of the one before: so it must be on the disk first.
+      else file.syncNow();
     }
     return new TreeFile(file, options);
   }
