@@ -104,7 +104,8 @@ export class ControlSession {
     }
     result = result
       .replaceAll(this.#member.endpoint, "<endpoint>")
-      .replaceAll(`127.0.0.1:${this.#member.ports.peer}`, "<peer>")
+      // Whatever other port a start that had to try again was given.
+      .replaceAll(/127\.0\.0\.1:\d{4,5}/g, "<peer>")
       .replaceAll(this.#member.directory, "<directory>");
     for (const [from, to] of [...alwaysMasked, ...(command.mask ?? [])]) {
       result = result.replaceAll(from, to);
