@@ -10,8 +10,8 @@ import {
 import { utf8, utf8Text } from "../../src/base/bytes.ts";
 import { newBunDigest } from "../../src/io/bun/index.ts";
 import { silentLogger } from "../../src/io/index.ts";
-import { NoPeers } from "../../src/peer/index.ts";
 import { Member } from "../../src/server/index.ts";
+import { testMemberOptions } from "../../src/server/testing/stand-ins.ts";
 import { FaultDisk, PowerCut } from "../disk/fault-disk.ts";
 import { SeededRandom } from "../disk/seeded-random.ts";
 import { simCall } from "./sim-call.ts";
@@ -48,49 +48,18 @@ class Simulation {
   start(): boolean {
     try {
       let ready = false;
-      const member = new Member({
-        disk: this.disk,
-        clock: this.clock,
+      const options = testMemberOptions(this.disk, this.clock, {
         random: { uint32: () => this.random.below(2 ** 32), fill: (buffer) => buffer.fill(7) },
         newDigest: newBunDigest,
         logger: silentLogger,
-        name: "one",
-        dataDirectory: "/data",
-        walDirectory: "/data/member/wal",
-        walSegmentBytes: 64 * 1024,
-        initialPeerUrls: ["http://localhost:2380"],
-        initialCluster: "one=http://localhost:2380",
-        initialClusterState: "new",
-        clusterToken: "token",
-        pageCacheBytes: 1 << 20,
-        onDiskFailure: (error) => {
-          throw error;
-        },
-        clientUrls: ["http://localhost:2379"],
-        electionTimeoutMs: 1000,
-        transport: new NoPeers(),
-        onRemoved: () => {},
-        heartbeatIntervalMs: 100,
-        preVote: true,
-        readMode: "safe",
-        clockDriftMax: 0.1,
-        electionTickAdvance: true,
-        strictReconfigCheck: true,
-        learnersMax: 1,
-        requestBytesMax: 1 << 20,
-        txnOperationsMax: 128,
-        quotaBytes: Number.POSITIVE_INFINITY,
+        // Commits, snapshots and their cleaning up come often.
         batchIntervalMs: 20,
         batchWritesMax: 15,
         entriesPerSnapshot: 25,
         catchupEntries: 5,
-        progressIntervalMs: 600_000,
-        retention: { mode: "off" },
         leaseCheckpoints: true,
-        features: [],
-        corruptionChecks: { initial: false, periodMs: 0, compactionPeriodMs: 0 },
-        slowApplyMs: 100,
       });
+      const member = new Member(options);
       this.member = member;
       member.start(() => {
         ready = true;
